@@ -271,13 +271,12 @@ typedef struct toa_datagram {
 /* How many tunnels in one another are opened, when that is asked for. */
 #define TOA_TUNNELS_MAX 4
 
-/* `open_tunnels`: open IPIP, 6in4, GRE, VXLAN (UDP 4789, 8472) and Geneve (UDP 6081), at most
- * TOA_TUNNELS_MAX in one another; without it, what they carry is foreign. */
-
 /*
  * The TCP segment in a frame of `len` captured bytes.
  * Bytes behind the IP length are ignored; an IP length of 0 (segmentation offload) means all
  * bytes there. Checksums are not looked at: offload leaves them wrong in honest captures.
+ * With `open_tunnels`, IPIP, 6in4, GRE, VXLAN (UDP 4789, 8472) and Geneve (UDP 6081) are opened;
+ * without it, what they carry is foreign.
  *   TOA_FOUND      *out is the segment. Its TCP header is whole, its options may be cut
  *   TOA_FOREIGN    not TCP over IP, or an unknown link type
  *   TOA_FRAGMENT   not a first fragment, or one without the whole TCP header

@@ -1,0 +1,607 @@
+/*
+ * How a mapping is learned: docs/ARCHITECTURE.md, "The rule", sentence by sentence. The parser says
+ * what a segment carries, the table keeps the flows; here is decided what counts.
+ */
+#include <toa/engine.h>
+
+#include <string.h>
+
+#include "table.h"
+
+struct toa_engine {
+    toa_config config;
+    toa_table table;
+    uint64_t n_opened;
+    _Atomic toa_time now; /* the latest time seen */
+    _Atomic uint64_t verdicts[TOA_N_WORDS];
+    _Atomic uint64_t replaced;
+    _Atomic uint64_t broken_rest;
+    _Atomic uint64_t several;
+    _Atomic uint64_t time_backwards;
+    _Atomic uint64_t pushed[4]; /* by toa_worth */
+};
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+enum { ALIGNMENT = 64, RECORDS_MIN = TOA_FLOWS_PER_FAKE };
+
+#define RECORD_SIZE (sizeof(toa_record) + sizeof(toa_bucket) / TOA_BUCKET_RECORDS)
+#define FIXED_SIZE  ((sizeof(toa_engine) + 2 * ALIGNMENT) / ALIGNMENT * ALIGNMENT)
+static_assert(RECORD_SIZE == 144 && FIXED_SIZE <= 4096, "what toa_engine_size promises");
+
+size_t toa_engine_size(size_t n_records)
+{
+    size_t rounded = RECORDS_MIN;
+    while (rounded < n_records) {
+        if (rounded > SIZE_MAX / 2 / RECORD_SIZE) {
+            return 0;
+        }
+        rounded *= 2;
+    }
+    return rounded * RECORD_SIZE + FIXED_SIZE;
+}
+
+toa_engine *toa_engine_init(void *memory, size_t size, const toa_config *config)
+{
+    if (size < toa_engine_size(1) || config->dialects == NULL || config->ttl < 1) {
+        return NULL;
+    }
+    size_t n_records = RECORDS_MIN;
+    while (n_records <= (size - FIXED_SIZE) / RECORD_SIZE / 2) {
+        n_records *= 2;
+    }
+    uintptr_t begin = ((uintptr_t)memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    toa_engine *engine = (void *)((uint8_t *)memory + (begin - (uintptr_t)memory));
+    uint8_t *buckets = (uint8_t *)engine + FIXED_SIZE - ALIGNMENT;
+    size_t buckets_size = n_records / TOA_BUCKET_RECORDS * sizeof(toa_bucket);
+
+    memset(engine, 0, sizeof *engine);
+    memset(buckets, 0, buckets_size); /* records are read only after they were written */
+    engine->config = *config;
+    engine->table = (toa_table){
+        .buckets = (void *)buckets,
+        .records = (void *)(buckets + buckets_size),
+        .mask = n_records / TOA_BUCKET_RECORDS - 1,
+        .hash_key = {config->hash_key[0], config->hash_key[1]},
+    };
+    atomic_store_explicit(&engine->now, INT64_MIN, memory_order_relaxed);
+    return engine;
+}
+
+size_t toa_engine_records(const toa_engine *engine)
+{
+    return (size_t)(engine->table.mask + 1) * TOA_BUCKET_RECORDS;
+}
+
+/* ---- Counters and time ----------------------------------------------------------------------- */
+
+/* One writer: a plain sum, stored so that readers see whole numbers. */
+static void count(_Atomic uint64_t *counter)
+{
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
+}
+
+static uint64_t counted(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void toa_engine_counters(const toa_engine *engine, toa_counters *out)
+{
+    out->frames = 0;
+    for (size_t i = 0; i < TOA_N_WORDS; i++) {
+        out->verdicts[i] = counted(&engine->verdicts[i]);
+        out->frames += out->verdicts[i];
+    }
+    out->replaced = counted(&engine->replaced);
+    out->broken_rest = counted(&engine->broken_rest);
+    out->several = counted(&engine->several);
+    out->time_backwards = counted(&engine->time_backwards);
+    out->pushed_expired = counted(&engine->pushed[TOA_WORTH_EXPIRED]);
+    out->pushed_pending = counted(&engine->pushed[TOA_WORTH_PENDING]);
+    out->pushed_mapping = counted(&engine->pushed[TOA_WORTH_MAPPING]);
+}
+
+toa_time toa_engine_now(const toa_engine *engine)
+{
+    return atomic_load_explicit(&engine->now, memory_order_relaxed);
+}
+
+/* Time never runs backwards: an earlier time counts as the latest seen. */
+static toa_time time_advance(toa_engine *engine, toa_time now)
+{
+    toa_time latest = toa_engine_now(engine);
+    if (now < latest) {
+        count(&engine->time_backwards);
+        return latest;
+    }
+    atomic_store_explicit(&engine->now, now, memory_order_relaxed);
+    return now;
+}
+
+/* How long it is from one time to a later one, or the end of time. */
+static toa_time elapsed(toa_time from, toa_time to)
+{
+    return from < 0 && to > INT64_MAX + from ? INT64_MAX : to - from;
+}
+
+/* ---- Records --------------------------------------------------------------------------------- */
+
+const char *toa_carrier_name(toa_carrier carrier)
+{
+    switch (carrier) {
+    case TOA_CARRIER_SYN:
+        return "syn";
+    case TOA_CARRIER_ACK:
+        return "ack";
+    case TOA_CARRIER_DATA:
+        return "data";
+    case TOA_CARRIER_NONE:
+    default:
+        return "-";
+    }
+}
+
+static toa_mapping record_mapping(const toa_record *record)
+{
+    return (toa_mapping){
+        .client = record->client,
+        .vip = record->vip,
+        .kind = record->kind,
+        .carrier = record->carrier,
+    };
+}
+
+/* What the writer keeps beside a record, and what expiry is computed from. */
+static toa_rank record_rank(const toa_record *record, toa_hold hold)
+{
+    if (record->client.version == 0) {
+        return (toa_rank){.at = record->opened_at};
+    }
+    if (hold == TOA_HOLD_TTL) {
+        return (toa_rank){.at = record->taught_at, .mapping = true};
+    }
+    if ((record->state & RECORD_CLOSED) != 0) {
+        return (toa_rank){.at = record->closed_at, .mapping = true};
+    }
+    return (toa_rank){.at = record->taught_at, .mapping = true, .held = true};
+}
+
+/* Whether the record's mapping answers at `now`. */
+static bool record_live(const toa_record *record, const toa_config *config, toa_time now)
+{
+    toa_rank rank = record_rank(record, config->hold);
+    return rank.mapping && (rank.held || now < toa_time_add(rank.at, config->ttl));
+}
+
+/* ---- The writer: one segment ----------------------------------------------------------------- */
+
+/* A segment on its way through the rule. */
+typedef struct passage {
+    toa_engine *engine;
+    const toa_segment *segment;
+    toa_event *event;
+    toa_time now;
+    uint64_t hash;
+    toa_place place;      /* of the flow's record; TOA_NO_PLACE */
+    toa_record record;    /* a copy, when there is one */
+    toa_word found;       /* what toa_options_read said */
+    toa_sighting sighted; /* when found is TOA_FOUND */
+} passage;
+
+static void record_store(passage *at)
+{
+    toa_table_write(&at->engine->table, at->place, at->hash, &at->record,
+                    record_rank(&at->record, at->engine->config.hold));
+}
+
+/* Puts a fresh record where the flow's old one is, or where something has to go. */
+static void record_open(passage *at, uint8_t state)
+{
+    const toa_config *config = &at->engine->config;
+    if (at->place == TOA_NO_PLACE) {
+        toa_worth worth;
+        at->place = toa_table_claim(&at->engine->table, at->hash, at->now, config->ttl, &worth);
+        if (worth == TOA_WORTH_PENDING || worth == TOA_WORTH_MAPPING) {
+            toa_table_lose(&at->engine->table, at->place, worth);
+        }
+        count(&at->engine->pushed[worth]);
+    }
+    at->record = (toa_record){
+        .fake = at->segment->source,
+        .server = at->segment->destination,
+        .isn = at->segment->seq,
+        .syn_data_len = (uint16_t)(at->segment->data_len & 0xffff),
+        .state = state,
+        .reason = TOA_PENDING,
+        .opened_at = at->now,
+        .serial = ++at->engine->n_opened,
+    };
+}
+
+static bool source_trusted(const toa_config *config, const toa_endpoint *source)
+{
+    for (size_t i = 0; i < config->n_trust; i++) {
+        if (toa_prefix_contains(&config->trust[i], source)) {
+            return true;
+        }
+    }
+    return config->n_trust == 0;
+}
+
+/* Whether a TOA on this carrier may stand beside or instead of what the record has. */
+static bool may_teach(const toa_record *record, toa_carrier carrier, bool same_client)
+{
+    if (record->client.version == 0) {
+        return true;
+    }
+    if (carrier == TOA_CARRIER_SYN) { /* a SYN adds nothing to what an ACK said */
+        return record->carrier == TOA_CARRIER_SYN && same_client;
+    }
+    return record->carrier == TOA_CARRIER_SYN || same_client;
+}
+
+/* A TOA in the right place, from a trusted source: learn, repeat or conflict. */
+static toa_word teach(passage *at, toa_carrier carrier)
+{
+    toa_record *record = &at->record;
+    bool same = toa_endpoint_equal(&record->client, &at->sighted.client);
+    if (!may_teach(record, carrier, same)) {
+        return TOA_CONFLICT;
+    }
+    if (!same && record->client.version != 0) {
+        at->event->former = record_mapping(record);
+    }
+    if (!same || at->sighted.vip.version != 0) {
+        record->vip = at->sighted.vip;
+    }
+    record->client = at->sighted.client;
+    record->kind = at->sighted.kind;
+    record->carrier = (uint8_t)carrier;
+    record->taught_at = at->now;
+    if (at->sighted.broken) {
+        count(&at->engine->broken_rest);
+    }
+    return same ? TOA_REPEAT : TOA_LEARN;
+}
+
+/* What the options of a segment of the handshake do to its record; `otherwise` when they say
+ * nothing of a client. */
+static toa_word handshake_options(passage *at, toa_carrier carrier, toa_word otherwise)
+{
+    at->event->mapping.carrier = (uint8_t)carrier;
+    if (at->found == TOA_NO_OPTION) {
+        at->event->mapping.carrier = TOA_CARRIER_NONE;
+        return otherwise;
+    }
+    toa_word word = at->found;
+    if (word == TOA_FOUND) {
+        word = source_trusted(&at->engine->config, &at->segment->source) ? teach(at, carrier)
+                                                                         : TOA_UNTRUSTED;
+    }
+    if (word != TOA_LEARN && word != TOA_REPEAT && word != TOA_CONFLICT) {
+        at->record.reason = (uint8_t)word;
+    }
+    return word;
+}
+
+static toa_word on_syn(passage *at)
+{
+    const toa_config *config = &at->engine->config;
+    bool known = at->place != TOA_NO_PLACE;
+    toa_word otherwise = TOA_PASS;
+
+    if (known && (at->record.state & RECORD_SYN_SEEN) != 0 &&
+        at->record.isn == at->segment->seq) { /* a retransmission */
+        if ((at->record.state & RECORD_CLOSED) != 0) {
+            return TOA_PASS;
+        }
+    } else { /* a new incarnation */
+        bool ends = known && record_live(&at->record, config, at->now);
+        if (ends) {
+            at->event->former = record_mapping(&at->record);
+            at->event->replaced = true;
+            count(&at->engine->replaced);
+        }
+        record_open(at, RECORD_SYN_SEEN);
+        otherwise = ends ? TOA_REPLACE : TOA_OPEN;
+    }
+    toa_word word = handshake_options(at, TOA_CARRIER_SYN, otherwise);
+    record_store(at);
+    return word;
+}
+
+static toa_word on_close(passage *at)
+{
+    if (at->place == TOA_NO_PLACE || (at->record.state & RECORD_CLOSED) != 0) {
+        return TOA_PASS;
+    }
+    if ((at->record.state & RECORD_HANDSHAKE_OVER) == 0) {
+        at->record.options_free = (uint8_t)(TOA_OPTIONS_MAX - at->segment->options_len);
+    }
+    at->record.state |= RECORD_HANDSHAKE_OVER | RECORD_CLOSED;
+    at->record.closed_at = at->now;
+    record_store(at);
+    if (at->record.client.version != 0) {
+        at->event->mapping = record_mapping(&at->record);
+    }
+    return TOA_CLOSE;
+}
+
+static toa_carrier carrier_of(const toa_segment *segment)
+{
+    return segment->data_len == 0 ? TOA_CARRIER_ACK : TOA_CARRIER_DATA;
+}
+
+/* A TOA of a flow without a SYN, or behind the handshake. */
+static toa_word on_midstream(passage *at)
+{
+    const toa_config *config = &at->engine->config;
+    bool known = at->place != TOA_NO_PLACE;
+    bool closed = known && (at->record.state & RECORD_CLOSED) != 0;
+
+    at->event->mapping.carrier = (uint8_t)carrier_of(at->segment);
+    if (!config->midstream || closed) {
+        if (known && !closed) {
+            at->record.reason = TOA_MIDSTREAM;
+            record_store(at);
+        }
+        return TOA_MIDSTREAM;
+    }
+    if (!source_trusted(config, &at->segment->source)) {
+        return TOA_UNTRUSTED;
+    }
+    if (known && at->record.client.version != 0 &&
+        !toa_endpoint_equal(&at->record.client, &at->sighted.client)) {
+        return TOA_CONFLICT;
+    }
+    if (!known) {
+        record_open(at, 0);
+    }
+    toa_word word = teach(at, carrier_of(at->segment));
+    record_store(at);
+    return word;
+}
+
+/* Whether the segment is the first after the SYN: RFC 7413 lets the SYN carry data of its own,
+ * which the server may have taken or not. */
+static bool first_after_syn(const toa_record *record, uint32_t seq)
+{
+    uint32_t since = seq - record->isn - 1;
+    return (record->state & RECORD_SYN_SEEN) != 0 && (since == 0 || since == record->syn_data_len);
+}
+
+/* Neither SYN nor FIN nor RST. */
+static toa_word on_segment(passage *at)
+{
+    bool known = at->place != TOA_NO_PLACE;
+    toa_word otherwise = TOA_PASS;
+
+    if (at->found == TOA_FOUND && (!known || (at->record.state & RECORD_CLOSED) != 0 ||
+                                   !first_after_syn(&at->record, at->segment->seq))) {
+        return on_midstream(at);
+    }
+    if (!known || (at->record.state & RECORD_CLOSED) != 0) {
+        return at->found == TOA_NO_OPTION ? TOA_PASS : at->found;
+    }
+    bool over = (at->record.state & RECORD_HANDSHAKE_OVER) != 0;
+    if (!over) {
+        at->record.state |= RECORD_HANDSHAKE_OVER;
+        at->record.options_free = (uint8_t)(TOA_OPTIONS_MAX - at->segment->options_len);
+        otherwise = at->record.client.version == 0 ? TOA_NO_OPTION : TOA_PASS;
+    }
+    if (!first_after_syn(&at->record, at->segment->seq)) {
+        if (!over) {
+            record_store(at);
+        }
+        return at->found == TOA_NO_OPTION ? otherwise : at->found;
+    }
+    toa_word word = handshake_options(at, carrier_of(at->segment), otherwise);
+    if (!over || word != TOA_PASS) {
+        record_store(at);
+    }
+    return word;
+}
+
+static bool watched(const toa_config *config, const toa_endpoint *endpoint)
+{
+    for (size_t i = 0; i < config->n_servers; i++) {
+        if (toa_server_contains(&config->servers[i], endpoint)) {
+            return true;
+        }
+    }
+    return config->n_servers == 0;
+}
+
+static void read_options(passage *at)
+{
+    const toa_config *config = &at->engine->config;
+    bool syn = (at->segment->flags & TOA_TCP_SYN) != 0;
+    at->found = toa_options_read(config->dialects, config->duplicates, syn, at->segment->options,
+                                 &at->sighted);
+    if (at->found == TOA_FOUND) {
+        at->event->mapping.client = at->sighted.client;
+        at->event->mapping.vip = at->sighted.vip;
+        at->event->mapping.kind = at->sighted.kind;
+        if (at->sighted.n_toas > 1) {
+            count(&at->engine->several);
+        }
+    }
+}
+
+static void find_record(passage *at)
+{
+    at->hash = toa_table_hash(&at->engine->table, &at->segment->source);
+    at->place = toa_table_find(&at->engine->table, at->hash, &at->segment->source,
+                               &at->segment->destination);
+    if (at->place != TOA_NO_PLACE) {
+        (void)toa_table_read(&at->engine->table, at->place, &at->record);
+    }
+}
+
+/* The verdict on a segment. Fills event->fake and server for what belongs to a watched flow. */
+static toa_word judge(passage *at)
+{
+    const toa_segment *segment = at->segment;
+    const toa_config *config = &at->engine->config;
+    unsigned flags = segment->flags & (TOA_TCP_SYN | TOA_TCP_ACK | TOA_TCP_FIN | TOA_TCP_RST);
+
+    if (!watched(config, &segment->destination)) {
+        return watched(config, &segment->source) ? TOA_PASS : TOA_FOREIGN;
+    }
+    if ((flags & TOA_TCP_SYN) != 0 && (flags & TOA_TCP_RST) == 0 && flags != TOA_TCP_SYN) {
+        return TOA_PASS; /* a server's SYN-ACK, or SYN and FIN together, which nobody accepts */
+    }
+    at->event->fake = segment->source;
+    at->event->server = segment->destination;
+    find_record(at);
+    if ((flags & (TOA_TCP_FIN | TOA_TCP_RST)) != 0) {
+        return on_close(at);
+    }
+    read_options(at);
+    return (flags & TOA_TCP_SYN) != 0 ? on_syn(at) : on_segment(at);
+}
+
+toa_word toa_engine_segment(toa_engine *engine, const toa_segment *segment, toa_time now,
+                            toa_event *event)
+{
+    toa_event local = {.verdict = TOA_PASS};
+    passage at = {.engine = engine, .segment = segment, .event = &local};
+    at.now = time_advance(engine, now);
+    local.verdict = judge(&at);
+    count(&engine->verdicts[local.verdict]);
+    if (event != NULL) {
+        *event = local;
+    }
+    return local.verdict;
+}
+
+toa_word toa_engine_feed(toa_engine *engine, const uint8_t *frame, size_t len, int link_type,
+                         toa_time now, toa_event *event)
+{
+    toa_segment segment;
+    toa_word word = toa_segment_parse(frame, len, link_type, engine->config.open_tunnels, &segment);
+    if (word == TOA_FOUND) {
+        return toa_engine_segment(engine, &segment, now, event);
+    }
+    (void)time_advance(engine, now);
+    count(&engine->verdicts[word]);
+    if (event != NULL) {
+        *event = (toa_event){.verdict = word};
+    }
+    return word;
+}
+
+/* ---- Readers --------------------------------------------------------------------------------- */
+
+/* ::ffff:1.2.3.4, as a socket for both versions gives it, is 1.2.3.4 (RFC 4291, 2.5.5.2). */
+static toa_endpoint unmapped(const toa_endpoint *endpoint)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (endpoint->version != 6 || memcmp(endpoint->ip, mapped, sizeof mapped) != 0) {
+        return *endpoint;
+    }
+    toa_endpoint v4 = {.port = endpoint->port, .version = 4, .has_port = endpoint->has_port};
+    memcpy(v4.ip, endpoint->ip + sizeof mapped, 4);
+    return v4;
+}
+
+/* Why a record that has no live mapping has none. */
+static void answer_miss(const toa_record *record, const toa_config *config, toa_time now,
+                        toa_answer *answer)
+{
+    answer->age = elapsed(record->opened_at, now);
+    if (record->client.version != 0) {
+        toa_rank rank = record_rank(record, config->hold);
+        answer->word = TOA_EXPIRED;
+        answer->age = elapsed(toa_time_add(rank.at, config->ttl), now);
+        answer->former = record_mapping(record);
+    } else if (record->reason != TOA_PENDING) {
+        answer->word = (toa_word)record->reason;
+    } else if ((record->state & RECORD_HANDSHAKE_OVER) != 0) {
+        answer->word = TOA_NO_OPTION;
+        answer->options_free = record->options_free;
+    } else {
+        answer->word = TOA_PENDING;
+    }
+}
+
+/* Among the flows of one fake endpoint: a live one before others, then the newest. */
+typedef struct choice {
+    toa_record best;
+    bool any;
+    bool live;
+    bool ambiguous;
+} choice;
+
+static void choose(choice *chosen, const toa_record *record, bool live)
+{
+    if (chosen->live && live && !toa_endpoint_equal(&chosen->best.client, &record->client)) {
+        chosen->ambiguous = true;
+    }
+    if (!chosen->any || (live && !chosen->live) ||
+        (live == chosen->live && record->serial > chosen->best.serial)) {
+        chosen->best = *record;
+        chosen->any = true;
+        chosen->live = live;
+    }
+}
+
+static void choose_flow(const toa_engine *engine, uint64_t hash, const toa_endpoint *fake,
+                        const toa_endpoint *server, toa_time now, choice *chosen)
+{
+    toa_candidates found;
+    toa_record record;
+    toa_table_candidates(&engine->table, hash, &found);
+    for (size_t i = 0; i < found.n; i++) {
+        if (toa_table_read(&engine->table, found.places[i], &record) &&
+            toa_endpoint_equal(&record.fake, fake) &&
+            (server == NULL || toa_endpoint_equal(&record.server, server))) {
+            choose(chosen, &record, record_live(&record, &engine->config, now));
+        }
+    }
+}
+
+toa_word toa_engine_lookup(const toa_engine *engine, const toa_endpoint *fake,
+                           const toa_endpoint *server, toa_time now, toa_answer *answer)
+{
+    toa_endpoint peer = unmapped(fake);
+    toa_endpoint local = server == NULL ? peer : unmapped(server);
+    uint64_t hash = toa_table_hash(&engine->table, &peer);
+    choice chosen = {.any = false};
+    toa_time latest = toa_engine_now(engine);
+
+    now = now < latest ? latest : now;
+    choose_flow(engine, hash, &peer, server == NULL ? NULL : &local, now, &chosen);
+    *answer = (toa_answer){.word = TOA_NEVER_SEEN};
+    if (!chosen.any) {
+        answer->word = toa_table_lost(&engine->table, hash) ? TOA_REPLACED : TOA_NEVER_SEEN;
+        return answer->word;
+    }
+    answer->server = chosen.best.server;
+    if (!chosen.live) {
+        answer_miss(&chosen.best, &engine->config, now, answer);
+        return answer->word;
+    }
+    answer->word = TOA_FOUND;
+    answer->mapping = record_mapping(&chosen.best);
+    answer->age = elapsed(chosen.best.taught_at, now);
+    answer->ambiguous = chosen.ambiguous;
+    return answer->word;
+}
+
+size_t toa_engine_live(const toa_engine *engine, toa_time now)
+{
+    size_t n = 0;
+    toa_record record;
+    toa_time latest = toa_engine_now(engine);
+    now = now < latest ? latest : now;
+    for (toa_place place = 0; place < toa_engine_records(engine); place++) {
+        if (toa_table_read(&engine->table, place, &record) &&
+            record_live(&record, &engine->config, now)) {
+            n++;
+        }
+    }
+    return n;
+}

@@ -1,0 +1,128 @@
+/*
+ * The table of flows: memory lent, one writer, readers without locks.
+ *
+ * Two choices of bucket a fake endpoint, eight records a bucket. A bucket is two cache lines: what
+ * a reader needs to find a record, and what the writer needs to choose one to push out. A record
+ * stays where it was put until its place is taken, so there are no tombstones and nothing moves
+ * under a reader.
+ *
+ * A record is read and written under its own sequence count: odd while the writer is inside
+ * (H.-J. Boehm, "Can seqlocks get along with programming language memory models?", 2012). All
+ * shared words are atomics, so there is no data race to argue about.
+ */
+#ifndef TOA_ENGINE_TABLE_H
+#define TOA_ENGINE_TABLE_H
+
+#include <toa/engine.h>
+
+#include <assert.h>
+#include <stdatomic.h>
+
+/* How far a flow has come. */
+enum {
+    RECORD_SYN_SEEN = 1,       /* a SYN opened it, so isn is known; else midstream did */
+    RECORD_HANDSHAKE_OVER = 2, /* a segment behind the SYN was seen */
+    RECORD_CLOSED = 4          /* FIN or RST was seen */
+};
+
+/* One flow. */
+typedef struct toa_record {
+    toa_endpoint fake;
+    toa_endpoint server;
+    toa_endpoint client; /* version 0: no mapping */
+    toa_endpoint vip;
+    uint32_t isn;
+    uint16_t syn_data_len; /* Fast Open */
+    uint8_t kind;
+    uint8_t carrier;
+    uint8_t state;
+    uint8_t reason; /* why a TOA of this handshake was refused; TOA_PENDING: none was */
+    uint8_t options_free;
+    uint8_t unused_[5];
+    toa_time opened_at;
+    toa_time taught_at;
+    toa_time closed_at;
+    uint64_t serial; /* of the opening: the newest flow has the highest */
+} toa_record;
+
+#define TOA_RECORD_WORDS 16
+static_assert(sizeof(toa_record) == TOA_RECORD_WORDS * sizeof(uint64_t), "two cache lines");
+
+#define TOA_BUCKET_RECORDS 8
+static_assert(TOA_FLOWS_PER_FAKE == 2 * TOA_BUCKET_RECORDS, "two choices of bucket");
+
+/* What a record is worth when a place is needed; in the order in which they go. */
+typedef enum toa_worth {
+    TOA_WORTH_FREE = 0,
+    TOA_WORTH_EXPIRED = 1,
+    TOA_WORTH_PENDING = 2, /* no mapping */
+    TOA_WORTH_MAPPING = 3
+} toa_worth;
+
+typedef struct toa_bucket {
+    _Atomic uint64_t tags[2];      /* four of 16 bits each; 0: free */
+    _Atomic uint32_t seqs[8];      /* of the records */
+    _Atomic uint64_t lost_mapping; /* hash of the last live mapping that was pushed out */
+    _Atomic uint64_t lost_pending; /* likewise, without a mapping */
+    uint64_t ranks[8];             /* the writer's: toa_rank */
+} toa_bucket;
+static_assert(sizeof(toa_bucket) == 128, "two cache lines");
+
+typedef struct toa_table {
+    toa_bucket *buckets;
+    _Atomic uint64_t *records; /* TOA_RECORD_WORDS each */
+    uint64_t mask;             /* number of buckets minus 1; they are a power of two, 2 at least */
+    uint64_t hash_key[2];
+} toa_table;
+
+/* A place in the table: the bucket times eight plus the record in it. */
+typedef size_t toa_place;
+#define TOA_NO_PLACE SIZE_MAX
+
+/* What the writer keeps of a record to choose what goes: a time, and whether it is a mapping. */
+typedef struct toa_rank {
+    toa_time at;  /* pending: opened; mapping: taught, or closed under hold */
+    bool mapping; /* else pending */
+    bool held;    /* does not expire before it is closed */
+} toa_rank;
+
+uint64_t toa_table_hash(const toa_table *table, const toa_endpoint *fake);
+
+/* The place of the flow; TOA_NO_PLACE. The writer's. */
+toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,
+                         const toa_endpoint *server);
+
+/*
+ * A place for a new flow: free, else expired, else pending, else the oldest mapping of the two
+ * buckets; the oldest of its kind each time. *worth says what it was. The writer's.
+ */
+toa_place toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl,
+                          toa_worth *worth);
+
+/* Puts a record at a place. The writer's. */
+void toa_table_write(const toa_table *table, toa_place place, uint64_t hash,
+                     const toa_record *record, toa_rank rank);
+
+/* Remembers that the record at this place is about to be pushed out. The writer's. */
+void toa_table_lose(const toa_table *table, toa_place place, toa_worth worth);
+
+/* Whether a flow of this hash was pushed out of here lately. */
+bool toa_table_lost(const toa_table *table, uint64_t hash);
+
+/* A copy of the record at a place; false when it is free. Any thread. */
+bool toa_table_read(const toa_table *table, toa_place place, toa_record *out);
+
+/* The places that may hold flows of this hash. */
+typedef struct toa_candidates {
+    toa_place places[TOA_FLOWS_PER_FAKE];
+    size_t n;
+} toa_candidates;
+void toa_table_candidates(const toa_table *table, uint64_t hash, toa_candidates *out);
+
+/* from + span, or the end of time. */
+static inline toa_time toa_time_add(toa_time from, toa_time span)
+{
+    return from > INT64_MAX - span ? INT64_MAX : from + span;
+}
+
+#endif
