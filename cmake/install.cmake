@@ -1,0 +1,32 @@
+# What `cmake --install` puts down: the libraries, their headers, find_package(toa), pkg-config toa.
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/toa)
+install(TARGETS toa EXPORT toaTargets)
+install(EXPORT toaTargets NAMESPACE toa:: DESTINATION ${package_dir})
+foreach(module IN ITEMS parser engine)
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/${module}/include/ TYPE INCLUDE)
+endforeach()
+
+if(TARGET toa_replay)
+    install(TARGETS toa_replay EXPORT toaReplayTargets)
+    set_target_properties(toa_replay PROPERTIES EXPORT_NAME replay)
+    install(EXPORT toaReplayTargets NAMESPACE toa:: DESTINATION ${package_dir})
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/replay/include/ TYPE INCLUDE)
+endif()
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/toaConfig.cmake.in
+    ${PROJECT_BINARY_DIR}/toaConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/toaConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/toaConfig.cmake ${PROJECT_BINARY_DIR}/toaConfigVersion.cmake
+    DESTINATION ${package_dir})
+
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_LIBDIR BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX}
+    OUTPUT_VARIABLE pc_libdir)
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX}
+    OUTPUT_VARIABLE pc_includedir)
+cmake_path(SET pc_up NORMALIZE ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${pc_up} OUTPUT_VARIABLE pc_up)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/toa.pc.in ${PROJECT_BINARY_DIR}/toa.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/toa.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
