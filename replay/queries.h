@@ -1,0 +1,50 @@
+/*
+ * queries.h - the UDP service in a capture: each recorded answer is compared with the engine's.
+ *
+ * The service that was recorded saw the same segments a moment earlier or later than the capture
+ * did. So within TOLERANCE of a learning or an expiry both answers count: what held before, and
+ * what holds after.
+ */
+#ifndef TOA_QUERIES_H
+#define TOA_QUERIES_H
+
+#include <toa/replay.h>
+
+#define TOA_QUERIES_TOLERANCE (2 * TOA_SECOND / 1000)
+
+/* The last moment at which a change explains an answer given at `time`. */
+static inline toa_time toa_time_after(toa_time time)
+{
+    return time > INT64_MAX - TOA_QUERIES_TOLERANCE ? INT64_MAX : time + TOA_QUERIES_TOLERANCE;
+}
+
+typedef struct toa_queries toa_queries;
+
+typedef void toa_queries_told(void *context, toa_moment moment, const toa_check_answer *check);
+
+/* `told` gets each judgement. NULL when memory is short. */
+toa_queries *toa_queries_new(const toa_engine *engine, uint16_t port, toa_queries_told *told,
+                             void *context);
+void toa_queries_free(toa_queries *queries);
+
+/* An event of the engine: a mapping that began, changed or ended. */
+void toa_queries_event(toa_queries *queries, const toa_event *event, toa_time now);
+
+/* A datagram, whatever it holds. */
+void toa_queries_datagram(toa_queries *queries, const toa_datagram *datagram, toa_moment moment);
+
+/* Judges what was put off until before `now`. To be called before the engine hears of `now`. */
+void toa_queries_advance(toa_queries *queries, toa_time now);
+
+/* Judges everything. */
+void toa_queries_finish(toa_queries *queries);
+
+typedef struct toa_queries_totals {
+    uint64_t queries;
+    uint64_t agree;
+    uint64_t disagree;
+    uint64_t unanswered; /* no answer in the capture, or forgotten for newer queries */
+} toa_queries_totals;
+toa_queries_totals toa_queries_count(const toa_queries *queries);
+
+#endif

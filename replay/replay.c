@@ -1,0 +1,288 @@
+#include <toa/replay.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture.h"
+#include "filter.h"
+#include "queries.h"
+
+enum { ERROR_MAX = 1024, PROGRESS_EVERY = 65536 };
+
+typedef struct asked {
+    toa_ask ask;
+    size_t index; /* as it was added */
+} asked;
+
+struct toa_replay {
+    toa_settings settings;
+    toa_sink sink;
+    void *memory;
+    toa_engine *engine;
+    toa_queries *queries;
+    toa_filter *filter;
+    asked *asks; /* by time */
+    size_t n_asks;
+    size_t n_answered;
+    uint64_t n_frames;
+    toa_time first_at; /* by the capture's clock */
+    toa_time last;     /* of the last frame, since the first */
+    toa_replay_totals totals;
+    char error[ERROR_MAX];
+};
+
+static bool copy(void *to, const void *from, size_t n, size_t size)
+{
+    void *made = n == 0 ? NULL : malloc(n * size);
+    if (n != 0 && made == NULL) {
+        return false;
+    }
+    if (n != 0) {
+        memcpy(made, from, n * size);
+    }
+    memcpy(to, &made, sizeof made);
+    return true;
+}
+
+static bool settings_copy(toa_settings *to, const toa_settings *from)
+{
+    *to = *from;
+    to->trust = NULL;
+    return copy(&to->servers, from->servers, from->n_servers, sizeof from->servers[0]) &&
+           copy(&to->trust, from->trust, from->n_trust, sizeof from->trust[0]);
+}
+
+static void on_query(void *context, toa_moment moment, const toa_check_answer *check)
+{
+    toa_replay *replay = context;
+    if (replay->sink.query != NULL) {
+        replay->sink.query(replay->sink.context, moment, check);
+    }
+}
+
+static bool engine_make(toa_replay *replay)
+{
+    const toa_settings *settings = &replay->settings;
+    toa_config config = {
+        .dialects = &settings->dialects,
+        .servers = settings->servers,
+        .n_servers = settings->n_servers,
+        .trust = settings->trust,
+        .n_trust = settings->n_trust,
+        .ttl = settings->ttl,
+        .hash_key = {settings->hash_key[0], settings->hash_key[1]},
+        .hold = settings->hold,
+        .duplicates = settings->duplicates,
+        .midstream = settings->midstream,
+        .open_tunnels = settings->open_tunnels,
+    };
+    size_t size = toa_engine_size(settings->n_records);
+    replay->memory = size == 0 ? NULL : malloc(size);
+    if (replay->memory == NULL) {
+        return false;
+    }
+    replay->engine = toa_engine_init(replay->memory, size, &config);
+    replay->queries = toa_queries_new(replay->engine, settings->service_port, on_query, replay);
+    return replay->engine != NULL && replay->queries != NULL;
+}
+
+toa_replay *toa_replay_new(const toa_settings *settings, const toa_sink *sink, const char **error)
+{
+    toa_replay *replay = calloc(1, sizeof *replay);
+    if (replay == NULL || !settings_copy(&replay->settings, settings) || !engine_make(replay)) {
+        toa_replay_free(replay);
+        *error = "out of memory";
+        return NULL;
+    }
+    replay->sink = *sink;
+    return replay;
+}
+
+void toa_replay_free(toa_replay *replay)
+{
+    if (replay == NULL) {
+        return;
+    }
+    toa_filter_free(replay->filter);
+    toa_queries_free(replay->queries);
+    toa_settings_free(&replay->settings);
+    free(replay->memory);
+    free(replay->asks);
+    free(replay);
+}
+
+bool toa_replay_filter(toa_replay *replay, const char *expression)
+{
+    toa_filter *filter = toa_filter_new(expression, replay->error, sizeof replay->error);
+    if (filter == NULL) {
+        return false;
+    }
+    toa_filter_free(replay->filter);
+    replay->filter = filter;
+    return true;
+}
+
+bool toa_replay_ask(toa_replay *replay, const toa_ask *ask)
+{
+    asked *asks = realloc(replay->asks, (replay->n_asks + 1) * sizeof asks[0]);
+    if (asks == NULL) {
+        (void)snprintf(replay->error, sizeof replay->error, "out of memory");
+        return false;
+    }
+    size_t at = replay->n_asks;
+    while (at != 0 && asks[at - 1].ask.at > ask->at) {
+        asks[at] = asks[at - 1];
+        at--;
+    }
+    asks[at] = (asked){.ask = *ask, .index = replay->n_asks};
+    replay->asks = asks;
+    replay->n_asks++;
+    return true;
+}
+
+/* Answers the asks whose time is before `now`: frames at an ask's time are fed first. */
+static void answer_before(toa_replay *replay, toa_time now, bool all)
+{
+    while (replay->n_answered < replay->n_asks &&
+           (all || replay->asks[replay->n_answered].ask.at < now)) {
+        const asked *next = &replay->asks[replay->n_answered++];
+        toa_answer answer;
+        toa_word word = toa_engine_lookup(replay->engine, &next->ask.fake,
+                                          next->ask.server.version == 0 ? NULL : &next->ask.server,
+                                          next->ask.at, &answer);
+        replay->totals.lookups[word]++;
+        if (replay->sink.answer != NULL) {
+            replay->sink.answer(replay->sink.context, (toa_moment){0, next->ask.at}, next->index,
+                                &next->ask, &answer);
+        }
+    }
+}
+
+/* Since the first frame; a capture's clock may hold anything. */
+static toa_time since(toa_time first, toa_time at)
+{
+    if (first < 0 && at > INT64_MAX + first) {
+        return INT64_MAX;
+    }
+    if (first > 0 && at < INT64_MIN + first) {
+        return INT64_MIN;
+    }
+    return at - first;
+}
+
+static void feed(toa_replay *replay, const toa_record *record, toa_moment moment)
+{
+    toa_event event;
+    toa_datagram datagram;
+    toa_word word = toa_engine_feed(replay->engine, record->bytes, record->captured_len,
+                                    record->link_type, moment.time, &event);
+    if (word == TOA_FOREIGN && toa_datagram_parse(record->bytes, record->captured_len,
+                                                  record->link_type, &datagram) == TOA_FOUND) {
+        toa_queries_datagram(replay->queries, &datagram, moment);
+    }
+    toa_queries_event(replay->queries, &event, moment.time);
+    if (replay->sink.frame != NULL) {
+        replay->sink.frame(replay->sink.context, moment, &event);
+    }
+}
+
+static void on_record(toa_replay *replay, const toa_record *record)
+{
+    if (replay->n_frames++ == 0) {
+        replay->first_at = record->time;
+    }
+    toa_moment moment = {replay->n_frames, since(replay->first_at, record->time)};
+    if (replay->filter != NULL && !toa_filter_accepts(replay->filter, record)) {
+        replay->totals.filtered++;
+        return;
+    }
+    replay->totals.longer += record->longer;
+    replay->totals.wrong_link += !toa_link_known(record->link_type);
+    replay->last = moment.time;
+    toa_queries_advance(replay->queries, moment.time);
+    answer_before(replay, moment.time, false);
+    feed(replay, record, moment);
+}
+
+static void progress(const toa_replay *replay, const toa_capture *capture)
+{
+    if (replay->sink.progress != NULL) {
+        toa_capture_progress now = toa_capture_progress_now(capture);
+        replay->sink.progress(replay->sink.context, replay->n_frames, now.consumed, now.total);
+    }
+}
+
+static toa_replay_result result_of(toa_capture_result result)
+{
+    switch (result) {
+    case TOA_CAPTURE_TRUNCATED:
+        return TOA_REPLAY_TRUNCATED;
+    case TOA_CAPTURE_CORRUPT:
+        return TOA_REPLAY_CORRUPT;
+    case TOA_CAPTURE_IO_ERROR:
+        return TOA_REPLAY_IO_ERROR;
+    case TOA_CAPTURE_RECORD:
+    case TOA_CAPTURE_END:
+    default:
+        return TOA_REPLAY_DONE;
+    }
+}
+
+toa_replay_result toa_replay_file(toa_replay *replay, const char *path)
+{
+    toa_capture *capture = toa_capture_open(path);
+    toa_record record = {.link_type = 0};
+    toa_capture_result end;
+    uint64_t before = replay->n_frames;
+    uint64_t wrong_before = replay->totals.wrong_link + replay->totals.filtered;
+
+    replay->error[0] = '\0';
+    if (capture == NULL) {
+        (void)snprintf(replay->error, sizeof replay->error, "%s: out of memory", path);
+        return TOA_REPLAY_IO_ERROR;
+    }
+    while ((end = toa_capture_next(capture, &record)) == TOA_CAPTURE_RECORD) {
+        on_record(replay, &record);
+        if (replay->n_frames % PROGRESS_EVERY == 0) {
+            progress(replay, capture);
+        }
+    }
+    (void)snprintf(replay->error, sizeof replay->error, "%s", toa_capture_error(capture));
+    toa_capture_close(capture);
+
+    uint64_t n_records = replay->n_frames - before;
+    uint64_t n_wrong = replay->totals.wrong_link + replay->totals.filtered - wrong_before;
+    if (end == TOA_CAPTURE_END && n_wrong == n_records && !toa_link_known(record.link_type)) {
+        (void)snprintf(replay->error, sizeof replay->error,
+                       "%s: link type %d is none that can be parsed (Ethernet, Linux cooked, raw "
+                       "IP, BSD loopback, PPPoE, MPLS)",
+                       path, record.link_type);
+        return TOA_REPLAY_WRONG_LINK;
+    }
+    return result_of(end);
+}
+
+void toa_replay_finish(toa_replay *replay)
+{
+    answer_before(replay, 0, true);
+    toa_queries_finish(replay->queries);
+}
+
+const char *toa_replay_error(const toa_replay *replay)
+{
+    return replay->error;
+}
+
+void toa_replay_totals_get(const toa_replay *replay, toa_replay_totals *out)
+{
+    toa_queries_totals queries = toa_queries_count(replay->queries);
+    *out = replay->totals;
+    toa_engine_counters(replay->engine, &out->counters);
+    out->queries = queries.queries;
+    out->agree = queries.agree;
+    out->disagree = queries.disagree;
+    out->unanswered = queries.unanswered;
+    out->mappings = toa_engine_live(replay->engine, replay->last);
+    out->records = toa_engine_records(replay->engine);
+}
