@@ -68,19 +68,26 @@ const char *toa_number_parse(const char *text, size_t len, uint64_t max, uint64_
     return NULL;
 }
 
+/* Takes the first `len` characters, which are there. */
+static span take_part(span *text, size_t len)
+{
+    span part = {text->at, len};
+    if (len != 0) { /* at may be NULL when nothing is left */
+        text->at += len;
+    }
+    text->left -= len;
+    return part;
+}
+
 /* The part of a text up to a character, which is taken too; all of it when there is none. */
 static span take_until(span *text, char end)
 {
     const char *found = text->left == 0 ? NULL : memchr(text->at, end, text->left);
-    span part = *text;
     if (found == NULL) {
-        text->at += text->left;
-        text->left = 0;
-        return part;
+        return take_part(text, text->left);
     }
-    part.left = (size_t)(found - text->at);
-    text->at = found + 1;
-    text->left -= part.left + 1;
+    span part = take_part(text, (size_t)(found - text->at));
+    (void)take(text, end);
     return part;
 }
 
@@ -217,11 +224,12 @@ static bool split_host(span text, span *host, span *rest, bool *bracketed)
         return text.at != begin + host->left; /* there was a ']' */
     }
     span behind = text;
-    *host = take_until(&behind, ':');
+    size_t host_len = take_until(&behind, ':').left;
     if (behind.left != 0 && memchr(behind.at, ':', behind.left) != NULL) {
-        *host = text;
+        host_len = text.left;
     }
-    *rest = (span){text.at + host->left, text.left - host->left};
+    *host = take_part(&text, host_len);
+    *rest = text;
     return true;
 }
 
@@ -502,7 +510,8 @@ typedef struct row_keys {
     uint64_t family;
 } row_keys;
 
-/* One "key=value" of a row. A key that stands there already, or none, is wrong. */
+/* One "key=value" of a row. A key that stands there already, or none, is wrong; so is 0, which is
+ * no kind and no length, and as an offset the kind byte. */
 static bool row_key_parse(span text, row_keys *keys)
 {
     static const struct {
@@ -521,7 +530,8 @@ static bool row_key_parse(span text, row_keys *keys)
         uint64_t old = 0;
         bool none = known[i].at == offsetof(row_keys, port) && take_word(&text, "none");
         memcpy(&old, (const char *)keys + known[i].at, sizeof old);
-        if (old != UINT64_MAX || (!none && !take_number(&text, 255, &value)) || text.left != 0) {
+        if (old != UINT64_MAX || (!none && (!take_number(&text, 255, &value) || value == 0)) ||
+            text.left != 0) {
             return false;
         }
         memcpy((char *)keys + known[i].at, &value, sizeof value);
@@ -541,8 +551,8 @@ const char *toa_row_parse(const char *text, size_t len, toa_row *out)
             return wrong;
         }
     } while (rest.left != 0);
-    if (keys.kind == UINT64_MAX || keys.len == UINT64_MAX || keys.port == UINT64_MAX ||
-        keys.ip == UINT64_MAX ||
+    if (text[len - 1] == ',' || keys.kind == UINT64_MAX || keys.len == UINT64_MAX ||
+        keys.port == UINT64_MAX || keys.ip == UINT64_MAX ||
         (keys.family != UINT64_MAX && keys.family != 4 && keys.family != 6)) {
         return wrong;
     }
