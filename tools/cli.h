@@ -1,0 +1,79 @@
+/*
+ * cli.h - what the subcommands share: one table of options each, from which the parser and --help
+ * are made, messages, and an output that cannot fail silently.
+ */
+#ifndef TOA_CLI_H
+#define TOA_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* Exit statuses. */
+enum {
+    EXIT_DONE = 0,
+    EXIT_UNMET = 1,      /* an expectation not met, or not found */
+    EXIT_USAGE = 2,      /* usage or configuration */
+    EXIT_UNREADABLE = 3, /* input unreadable or truncated */
+    EXIT_FAILED = 4      /* failed while running */
+};
+
+typedef struct cli_option {
+    const char *name;     /* long, without the dashes */
+    char letter;          /* 0: none */
+    const char *argument; /* what --help calls it; NULL: none */
+    const char *help;
+} cli_option;
+
+typedef struct cli_command {
+    const char *name;
+    const char *operands; /* "FILE|-..." */
+    const char *about;    /* one line */
+    const char *more;     /* for --help, behind the options; "" */
+    const cli_option *options;
+    size_t n_options;
+    int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns the exit status */
+} cli_command;
+
+/* What cli_next found. */
+typedef enum cli_result {
+    CLI_OPTION,
+    CLI_END,  /* the operands begin */
+    CLI_HELP, /* --help was asked for and is printed */
+    CLI_WRONG /* a message is printed */
+} cli_result;
+
+/* The options of one call, one after the other; getopt_long's global state is behind it. */
+typedef struct cli {
+    const cli_command *command;
+    int argc;
+    char **argv;  /* permuted: operands come last */
+    int operands; /* index of the first operand, once CLI_END came */
+} cli;
+
+cli cli_begin(const cli_command *command, int argc, char **argv);
+cli_result cli_next(cli *cli, const cli_option **option, const char **value);
+
+/* "toa replay: --ttl: 'x': why", and how to get help; returns EXIT_USAGE. */
+int cli_wrong_value(const cli_command *command, const char *option, const char *value,
+                    const char *why);
+
+/* "toa replay: what"; returns EXIT_USAGE. */
+int cli_wrong(const cli_command *command, const char *what);
+
+/* A line on stderr, behind the progress display if there is one. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+void cli_message(const char *format, ...);
+
+/* Writes to stdout; when that fails, says so and ends the program with EXIT_FAILED. */
+void cli_write(const char *text, size_t len);
+void cli_flush(void);
+
+extern const cli_command replay_command;
+extern const cli_command check_command;
+extern const cli_command inspect_command;
+extern const cli_command version_command;
+
+#endif

@@ -1,0 +1,295 @@
+#include <toa/check.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "buffer.h"
+#include "cli.h"
+#include "junit.h"
+
+static const cli_option options[] = {
+    {"bless", 0, NULL, "record below '---' what each frame did, unless an ask is not met"},
+    {"junit", 0, "FILE", "write the results as JUnit XML too"},
+    {"jobs", 'j', "N", "cases at once; default 1"},
+    {"hash-key", 0, "N", "the engine's hash key; no result may depend on it"},
+};
+
+static const char more[] =
+    "\nA case is a text file: a capture, settings, and asks with the answers they must get; below\n"
+    "'---' stands what each frame did when it was blessed. A directory means all .case files in "
+    "it\n"
+    "and below. Status 1: a case is not met; 2: a case file is wrong; 3: a capture cannot be "
+    "read.\n";
+
+static int run(int argc, char **argv);
+
+const cli_command check_command = {
+    .name = "check",
+    .operands = "CASE|DIR...",
+    .about = "run regression cases",
+    .more = more,
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .run = run,
+};
+
+enum { JOBS_MAX = 256 };
+
+typedef struct job {
+    toa_check_options check;
+    const char *junit;
+    uint64_t n_threads;
+    char **paths; /* of cases */
+    size_t n_paths;
+    toa_check_result *results;
+    atomic_size_t next; /* case to be taken */
+    pthread_mutex_t lock;
+    pthread_cond_t finished; /* a case */
+    bool *done;
+} job;
+
+/* ---- Which cases ----------------------------------------------------------------------------- */
+
+static bool add_path(job *job, const char *path)
+{
+    char **paths = realloc(job->paths, (job->n_paths + 1) * sizeof paths[0]);
+    char *copy = strdup(path);
+    if (paths != NULL) {
+        job->paths = paths;
+    }
+    if (paths == NULL || copy == NULL) {
+        free(copy);
+        cli_message("toa check: out of memory\n");
+        return false;
+    }
+    paths[job->n_paths++] = copy;
+    return true;
+}
+
+static bool is_case(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 5 && strcmp(name + len - 5, ".case") == 0;
+}
+
+static int add_tree(job *job, const char *path);
+
+/* The names in a directory, sorted by bytes, so that order does not depend on the system. */
+static int add_directory(job *job, const char *path)
+{
+    struct dirent **names = NULL;
+    int n = scandir(path, &names, NULL, NULL);
+    int status = EXIT_DONE;
+    if (n < 0) {
+        cli_message("toa check: %s: %s\n", path, strerror(errno));
+        return EXIT_UNREADABLE;
+    }
+    for (int i = 0; i < n; i++) {
+        toa_buffer inside = {.text = NULL};
+        if (names[i]->d_name[0] != '.' && status == EXIT_DONE) {
+            struct stat info;
+            toa_buffer_format(&inside, "%s/%s", path, names[i]->d_name);
+            bool known = !inside.failed && stat(inside.text, &info) == 0;
+            if (known && (S_ISDIR(info.st_mode) || is_case(names[i]->d_name))) {
+                status = add_tree(job, inside.text);
+            }
+        }
+        toa_buffer_free(&inside);
+        free(names[i]);
+    }
+    free(names);
+    return status;
+}
+
+static int add_tree(job *job, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        cli_message("toa check: %s: %s\n", path, strerror(errno));
+        return EXIT_UNREADABLE;
+    }
+    if (S_ISDIR(info.st_mode)) {
+        return add_directory(job, path);
+    }
+    return add_path(job, path) ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_operand(job *job, const char *path)
+{
+    size_t before = job->n_paths;
+    int status = add_tree(job, path);
+    if (status == EXIT_DONE && job->n_paths == before) {
+        cli_message("toa check: %s: no .case file in it\n", path);
+        return EXIT_USAGE;
+    }
+    if (status == EXIT_DONE) {
+        qsort(job->paths + before, job->n_paths - before, sizeof job->paths[0], compare_paths);
+    }
+    return status;
+}
+
+/* ---- Running --------------------------------------------------------------------------------- */
+
+static void *work(void *context)
+{
+    job *job = context;
+    for (;;) {
+        size_t i = atomic_fetch_add(&job->next, 1);
+        if (i >= job->n_paths) {
+            return NULL;
+        }
+        toa_check_result result;
+        (void)toa_check_case(job->paths[i], &job->check, &result);
+        (void)pthread_mutex_lock(&job->lock);
+        job->results[i] = result;
+        job->done[i] = true;
+        (void)pthread_cond_signal(&job->finished);
+        (void)pthread_mutex_unlock(&job->lock);
+    }
+}
+
+static void print_result(const char *path, const toa_check_result *result)
+{
+    toa_buffer line = {.text = NULL};
+    toa_buffer_format(&line, "%s  %s%s\n", result->status == TOA_CHECK_PASSED ? "ok  " : "FAIL",
+                      path, result->blessed ? "" : "  (no record yet: toa check --bless)");
+    cli_write(line.text, line.len);
+    cli_flush();
+    toa_buffer_free(&line);
+    cli_message("%s", result->messages == NULL ? "toa check: out of memory\n" : result->messages);
+}
+
+/* Prints each result as soon as those before it are printed. */
+static void print_in_order(job *job)
+{
+    for (size_t i = 0; i < job->n_paths; i++) {
+        (void)pthread_mutex_lock(&job->lock);
+        while (!job->done[i]) {
+            (void)pthread_cond_wait(&job->finished, &job->lock);
+        }
+        (void)pthread_mutex_unlock(&job->lock);
+        print_result(job->paths[i], &job->results[i]);
+    }
+}
+
+static int run_cases(job *job)
+{
+    pthread_t threads[JOBS_MAX];
+    size_t n_started = 0;
+    while (n_started < job->n_threads &&
+           pthread_create(&threads[n_started], NULL, work, job) == 0) {
+        n_started++;
+    }
+    if (n_started == 0) {
+        (void)work(job);
+    }
+    print_in_order(job);
+    for (size_t i = 0; i < n_started; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    return EXIT_DONE;
+}
+
+static int conclude(const job *job)
+{
+    int status = EXIT_DONE;
+    size_t n_passed = 0;
+    char line[96];
+    for (size_t i = 0; i < job->n_paths; i++) {
+        n_passed += job->results[i].status == TOA_CHECK_PASSED;
+        if ((int)job->results[i].status > status) {
+            status = (int)job->results[i].status;
+        }
+    }
+    int len =
+        snprintf(line, sizeof line, "%zu passed, %zu failed\n", n_passed, job->n_paths - n_passed);
+    cli_write(line, (size_t)len);
+    if (job->junit != NULL && !junit_write(job->junit, job->paths, job->results, job->n_paths)) {
+        cli_message("toa check: %s: cannot be written: %s\n", job->junit, strerror(errno));
+        return EXIT_FAILED;
+    }
+    return status;
+}
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+static const char *set_option(job *job, const cli_option *option, const char *value)
+{
+    if (strcmp(option->name, "bless") == 0) {
+        job->check.bless = true;
+    } else if (strcmp(option->name, "junit") == 0) {
+        job->junit = value;
+    } else if (strcmp(option->name, "jobs") == 0) {
+        const char *wrong = toa_number_parse(value, strlen(value), JOBS_MAX, &job->n_threads);
+        return wrong == NULL && job->n_threads != 0 ? NULL : "not a number from 1 to 256";
+    } else {
+        return toa_number_parse(value, strlen(value), UINT64_MAX, &job->check.hash_key);
+    }
+    return NULL;
+}
+
+static int read_options(job *job, int argc, char **argv, bool *done)
+{
+    cli cli = cli_begin(&check_command, argc, argv);
+    const cli_option *option = NULL;
+    const char *value = NULL;
+    cli_result found;
+    while ((found = cli_next(&cli, &option, &value)) == CLI_OPTION) {
+        const char *wrong = set_option(job, option, value);
+        if (wrong != NULL) {
+            return cli_wrong_value(&check_command, option->name, value, wrong);
+        }
+    }
+    *done = found == CLI_HELP;
+    if (found != CLI_END) {
+        return found == CLI_WRONG ? EXIT_USAGE : EXIT_DONE;
+    }
+    if (cli.operands == argc) {
+        return cli_wrong(&check_command, "no case named");
+    }
+    int status = EXIT_DONE;
+    for (int i = cli.operands; i < argc && status == EXIT_DONE; i++) {
+        status = add_operand(job, argv[i]);
+    }
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    job job = {.n_threads = 1};
+    bool done = false;
+    int status = read_options(&job, argc, argv, &done);
+    if (status == EXIT_DONE && !done) {
+        job.results = calloc(job.n_paths, sizeof job.results[0]);
+        job.done = calloc(job.n_paths, sizeof job.done[0]);
+        (void)pthread_mutex_init(&job.lock, NULL);
+        (void)pthread_cond_init(&job.finished, NULL);
+        if (job.results == NULL || job.done == NULL) {
+            cli_message("toa check: out of memory\n");
+            status = EXIT_FAILED;
+        } else {
+            (void)run_cases(&job);
+            status = conclude(&job);
+        }
+    }
+    for (size_t i = 0; i < job.n_paths; i++) {
+        if (job.results != NULL) {
+            free(job.results[i].messages);
+        }
+        free(job.paths[i]);
+    }
+    free(job.paths);
+    free(job.results);
+    free(job.done);
+    return status;
+}

@@ -1,0 +1,241 @@
+#include <toa/replay.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "progress.h"
+#include "report.h"
+
+static const cli_option options[] = {
+    {"server", 0, "IP[:PORTS]", "watch flows to this server (any:443, 10.0.0.80:443,8000-8010)"},
+    {"dialect", 0, "NAME", "listen for this dialect; default tencent and lvs"},
+    {"trust", 0, "CIDR", "believe a TOA from these sources alone"},
+    {"ttl", 0, "SECONDS", "how long a mapping answers; default 15"},
+    {"hold", 0, "connection", "until FIN or RST, and ttl from then on"},
+    {"duplicates", 0, "WHICH", "several TOAs in a segment: first (default), last, reject"},
+    {"midstream", 0, NULL, "believe a TOA outside the handshake: captures that begin late"},
+    {"decap", 0, NULL, "open IPIP, 6in4, GRE, VXLAN and Geneve"},
+    {"service", 0, "PORT", "UDP port whose recorded answers are checked; default 9999"},
+    {"records", 0, "N", "flows that are kept at once; default 65536"},
+    {"filter", 'f', "EXPRESSION", "feed only frames that this libpcap filter accepts"},
+    {"ask", 0, "T,FAKE[>SERVER]", "who is FAKE, T seconds after the first frame?"},
+    {"json", 0, NULL, "JSON lines"},
+    {"summary", 0, NULL, "the last line alone"},
+};
+
+static const char more[] =
+    "\nReads pcap and pcapng, packed by gzip or zstd or not, and '-' for standard input. Several\n"
+    "files are one stream. Each line of output is a frame that taught, refused or ended "
+    "something.\n"
+    "Dialects: tencent, ucloud, lvs, bytedance, alibaba-vpc, alibaba-vpc6, cdn, f5, and\n"
+    "kind=K,len=L,port=OFFSET|none,ip=OFFSET[,family=4|6] with offsets from the kind byte.\n"
+    "Status 1: an answer of the UDP service, found in the capture, is not the engine's.\n";
+
+static int run(int argc, char **argv);
+
+const cli_command replay_command = {
+    .name = "replay",
+    .operands = "FILE|-...",
+    .about = "read captures and print what was learned",
+    .more = more,
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .run = run,
+};
+
+/* One call of `toa replay`. */
+typedef struct job {
+    toa_settings settings;
+    toa_ask *asks;
+    size_t n_asks;
+    const char *filter;
+    toa_report_form form;
+    bool summary_only;
+    bool prompt; /* write each line at once: somebody waits for it */
+    toa_buffer line;
+} job;
+
+static void line_out(job *job)
+{
+    cli_write(job->line.text, job->line.len);
+    toa_buffer_clear(&job->line);
+    if (job->prompt) {
+        cli_flush();
+    }
+}
+
+static void on_frame(void *context, toa_moment moment, const toa_event *event)
+{
+    job *job = context;
+    if (toa_report_wants(event)) {
+        toa_report_frame(&job->line, job->form, moment, event);
+        line_out(job);
+    }
+}
+
+static void on_answer(void *context, toa_moment moment, size_t index, const toa_ask *ask,
+                      const toa_answer *answer)
+{
+    job *job = context;
+    (void)index;
+    toa_report_answer(&job->line, job->form, moment, ask, answer);
+    line_out(job);
+}
+
+static void on_query(void *context, toa_moment moment, const toa_check_answer *check)
+{
+    job *job = context;
+    toa_report_query(&job->line, job->form, moment, check);
+    line_out(job);
+}
+
+static void on_progress(void *context, uint64_t n_frames, uint64_t consumed, uint64_t total)
+{
+    (void)context;
+    progress_show(n_frames, consumed, total);
+}
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+/* "T,FAKE[>SERVER]" */
+static const char *add_ask(job *job, const char *text)
+{
+    const char *comma = strchr(text, ',');
+    toa_ask ask = {.at = 0};
+    if (comma == NULL) {
+        return "not T,FAKE or T,FAKE>SERVER (0.5,10.0.1.7:40001>10.0.0.80:443)";
+    }
+    const char *wrong = toa_time_parse(text, (size_t)(comma - text), &ask.at);
+    if (wrong == NULL) {
+        wrong = toa_ask_parse(comma + 1, strlen(comma + 1), &ask);
+    }
+    if (wrong != NULL) {
+        return wrong;
+    }
+    toa_ask *asks = realloc(job->asks, (job->n_asks + 1) * sizeof asks[0]);
+    if (asks == NULL) {
+        return "out of memory";
+    }
+    asks[job->n_asks++] = ask;
+    job->asks = asks;
+    return NULL;
+}
+
+static const char *set_option(job *job, const cli_option *option, const char *value)
+{
+    if (strcmp(option->name, "json") == 0) {
+        job->form = TOA_REPORT_JSON;
+    } else if (strcmp(option->name, "summary") == 0) {
+        job->summary_only = true;
+    } else if (strcmp(option->name, "filter") == 0) {
+        job->filter = value;
+    } else if (strcmp(option->name, "ask") == 0) {
+        return add_ask(job, value);
+    } else {
+        return toa_settings_set(&job->settings, option->name, value, strlen(value));
+    }
+    return NULL;
+}
+
+/* EXIT_DONE to go on; *operands is the first file. */
+static int read_options(job *job, int argc, char **argv, int *operands, bool *done)
+{
+    cli cli = cli_begin(&replay_command, argc, argv);
+    const cli_option *option = NULL;
+    const char *value = NULL;
+    cli_result found;
+    while ((found = cli_next(&cli, &option, &value)) == CLI_OPTION) {
+        const char *wrong = set_option(job, option, value);
+        if (wrong != NULL) {
+            return cli_wrong_value(&replay_command, option->name, value, wrong);
+        }
+    }
+    *done = found == CLI_HELP;
+    *operands = cli.operands;
+    if (found == CLI_WRONG) {
+        return EXIT_USAGE;
+    }
+    if (found == CLI_END && cli.operands == argc) {
+        return cli_wrong(&replay_command, "no capture named");
+    }
+    return EXIT_DONE;
+}
+
+/* ---- Running --------------------------------------------------------------------------------- */
+
+static int replay_files(job *job, toa_replay *replay, char **files, int n_files)
+{
+    int status = EXIT_DONE;
+    toa_replay_totals totals;
+    for (int i = 0; i < n_files; i++) {
+        if (toa_replay_file(replay, files[i]) != TOA_REPLAY_DONE) {
+            cli_flush();
+            cli_message("toa replay: %s\n", toa_replay_error(replay));
+            status = EXIT_UNREADABLE;
+        }
+    }
+    toa_replay_finish(replay);
+    progress_clear();
+    toa_replay_totals_get(replay, &totals);
+    toa_report_summary(&job->line, job->form, &totals);
+    line_out(job);
+    return status == EXIT_DONE && totals.disagree != 0 ? EXIT_UNMET : status;
+}
+
+static int start(job *job, char **files, int n_files)
+{
+    const char *error = NULL;
+    toa_sink sink = {.context = job, .progress = on_progress};
+    if (!job->summary_only) {
+        sink.frame = on_frame;
+        sink.answer = on_answer;
+        sink.query = on_query;
+    }
+    toa_replay *replay = toa_replay_new(&job->settings, &sink, &error);
+    if (replay == NULL) {
+        cli_message("toa replay: %s\n", error);
+        return EXIT_FAILED;
+    }
+    int status = EXIT_DONE;
+    if (job->filter != NULL && !toa_replay_filter(replay, job->filter)) {
+        status = cli_wrong_value(&replay_command, "filter", job->filter, toa_replay_error(replay));
+    }
+    for (size_t i = 0; i < job->n_asks && status == EXIT_DONE; i++) {
+        status = toa_replay_ask(replay, &job->asks[i]) ? EXIT_DONE : EXIT_FAILED;
+    }
+    if (status == EXIT_DONE) {
+        progress_begin();
+        status = replay_files(job, replay, files, n_files);
+    }
+    toa_replay_free(replay);
+    return status;
+}
+
+static bool reads_stdin(char **files, int n_files)
+{
+    for (int i = 0; i < n_files; i++) {
+        if (strcmp(files[i], "-") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int run(int argc, char **argv)
+{
+    job job = {.form = TOA_REPORT_TEXT};
+    int operands = argc;
+    bool done = false;
+    toa_settings_init(&job.settings);
+    int status = read_options(&job, argc, argv, &operands, &done);
+    if (status == EXIT_DONE && !done) {
+        job.prompt = isatty(STDOUT_FILENO) == 1 || reads_stdin(argv + operands, argc - operands);
+        status = start(&job, argv + operands, argc - operands);
+    }
+    toa_settings_free(&job.settings);
+    toa_buffer_free(&job.line);
+    free(job.asks);
+    return status;
+}
