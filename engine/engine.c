@@ -203,7 +203,7 @@ static void record_open(passage *at, uint8_t state)
     if (at->place == TOA_NO_PLACE) {
         toa_worth worth;
         at->place = toa_table_claim(&at->engine->table, at->hash, at->now, config->ttl, &worth);
-        if (worth == TOA_WORTH_PENDING || worth == TOA_WORTH_MAPPING) {
+        if (worth != TOA_WORTH_FREE) {
             toa_table_lose(&at->engine->table, at->place, worth);
         }
         count(&at->engine->pushed[worth]);

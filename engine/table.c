@@ -198,7 +198,7 @@ void toa_table_lose(const toa_table *table, toa_place place, toa_worth worth)
     toa_record record;
     if (toa_table_read(table, place, &record)) {
         atomic_store_explicit(worth == TOA_WORTH_MAPPING ? &bucket->lost_mapping
-                                                         : &bucket->lost_pending,
+                                                         : &bucket->lost_other,
                               toa_table_hash(table, &record.fake), memory_order_relaxed);
     }
 }
@@ -206,7 +206,7 @@ void toa_table_lose(const toa_table *table, toa_place place, toa_worth worth)
 static bool bucket_lost(const toa_bucket *bucket, uint64_t hash)
 {
     return atomic_load_explicit(&bucket->lost_mapping, memory_order_relaxed) == hash ||
-           atomic_load_explicit(&bucket->lost_pending, memory_order_relaxed) == hash;
+           atomic_load_explicit(&bucket->lost_other, memory_order_relaxed) == hash;
 }
 
 bool toa_table_lost(const toa_table *table, uint64_t hash)

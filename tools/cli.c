@@ -64,11 +64,11 @@ static void print_help(const cli_command *command)
     cli_flush();
 }
 
-cli cli_begin(const cli_command *command, int argc, char **argv)
+cli_call cli_begin(const cli_command *command, int argc, char **argv)
 {
     optind = 1;
     opterr = 0;
-    return (cli){.command = command, .argc = argc, .argv = argv};
+    return (cli_call){.command = command, .argc = argc, .argv = argv};
 }
 
 /* What getopt_long wants, made from the table. */
@@ -94,31 +94,31 @@ static void getopt_tables(const cli_command *command, struct option *longs, char
     *shorts = '\0';
 }
 
-static cli_result wrong_option(const cli *cli, int found)
+static cli_result wrong_option(const cli_call *call, int found)
 {
-    const char *given = cli->argv[optind - 1];
-    cli_message("toa %s: %s '%s'\nTry 'toa %s --help'.\n", cli->command->name,
+    const char *given = call->argv[optind - 1];
+    cli_message("toa %s: %s '%s'\nTry 'toa %s --help'.\n", call->command->name,
                 found == ':' ? "a value is missing behind" : "no such option:", given,
-                cli->command->name);
+                call->command->name);
     return CLI_WRONG;
 }
 
-cli_result cli_next(cli *cli, const cli_option **option, const char **value)
+cli_result cli_next(cli_call *call, const cli_option **option, const char **value)
 {
     struct option longs[OPTIONS_MAX + 2];
     char shorts[2 * OPTIONS_MAX + 3];
-    getopt_tables(cli->command, longs, shorts);
-    int found = getopt_long(cli->argc, cli->argv, shorts, longs, NULL);
+    getopt_tables(call->command, longs, shorts);
+    int found = getopt_long(call->argc, call->argv, shorts, longs, NULL);
     if (found == -1) {
-        cli->operands = optind;
+        call->operands = optind;
         return CLI_END;
     }
     if (found == 'h') {
-        print_help(cli->command);
+        print_help(call->command);
         return CLI_HELP;
     }
-    for (size_t i = 0; i < cli->command->n_options; i++) {
-        const cli_option *known = &cli->command->options[i];
+    for (size_t i = 0; i < call->command->n_options; i++) {
+        const cli_option *known = &call->command->options[i];
         if (found == FIRST_LONG + (int)i || (known->letter != 0 && found == known->letter)) {
             *option = known;
             *value = optarg == NULL ? "" : optarg;

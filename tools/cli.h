@@ -44,15 +44,15 @@ typedef enum cli_result {
 } cli_result;
 
 /* The options of one call, one after the other; getopt_long's global state is behind it. */
-typedef struct cli {
+typedef struct cli_call {
     const cli_command *command;
     int argc;
     char **argv;  /* permuted: operands come last */
     int operands; /* index of the first operand, once CLI_END came */
-} cli;
+} cli_call;
 
-cli cli_begin(const cli_command *command, int argc, char **argv);
-cli_result cli_next(cli *cli, const cli_option **option, const char **value);
+cli_call cli_begin(const cli_command *command, int argc, char **argv);
+cli_result cli_next(cli_call *call, const cli_option **option, const char **value);
 
 /* "toa replay: --ttl: 'x': why", and how to get help; returns EXIT_USAGE. */
 int cli_wrong_value(const cli_command *command, const char *option, const char *value,

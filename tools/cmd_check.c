@@ -1,4 +1,5 @@
 #include <toa/check.h>
+#include <toa/text.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -40,7 +41,7 @@ const cli_command check_command = {
 
 enum { JOBS_MAX = 256 };
 
-typedef struct job {
+typedef struct check_job {
     toa_check_options check;
     const char *junit;
     uint64_t n_threads;
@@ -51,11 +52,11 @@ typedef struct job {
     pthread_mutex_t lock;
     pthread_cond_t finished; /* a case */
     bool *done;
-} job;
+} check_job;
 
 /* ---- Which cases ----------------------------------------------------------------------------- */
 
-static bool add_path(job *job, const char *path)
+static bool add_path(check_job *job, const char *path)
 {
     char **paths = realloc(job->paths, (job->n_paths + 1) * sizeof paths[0]);
     char *copy = strdup(path);
@@ -77,10 +78,10 @@ static bool is_case(const char *name)
     return len > 5 && strcmp(name + len - 5, ".case") == 0;
 }
 
-static int add_tree(job *job, const char *path);
+static int add_tree(check_job *job, const char *path);
 
 /* The names in a directory, sorted by bytes, so that order does not depend on the system. */
-static int add_directory(job *job, const char *path)
+static int add_directory(check_job *job, const char *path)
 {
     struct dirent **names = NULL;
     int n = scandir(path, &names, NULL, NULL);
@@ -106,7 +107,7 @@ static int add_directory(job *job, const char *path)
     return status;
 }
 
-static int add_tree(job *job, const char *path)
+static int add_tree(check_job *job, const char *path)
 {
     struct stat info;
     if (stat(path, &info) != 0) {
@@ -124,7 +125,7 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int add_operand(job *job, const char *path)
+static int add_operand(check_job *job, const char *path)
 {
     size_t before = job->n_paths;
     int status = add_tree(job, path);
@@ -142,7 +143,7 @@ static int add_operand(job *job, const char *path)
 
 static void *work(void *context)
 {
-    job *job = context;
+    check_job *job = context;
     for (;;) {
         size_t i = atomic_fetch_add(&job->next, 1);
         if (i >= job->n_paths) {
@@ -170,7 +171,7 @@ static void print_result(const char *path, const toa_check_result *result)
 }
 
 /* Prints each result as soon as those before it are printed. */
-static void print_in_order(job *job)
+static void print_in_order(check_job *job)
 {
     for (size_t i = 0; i < job->n_paths; i++) {
         (void)pthread_mutex_lock(&job->lock);
@@ -182,7 +183,7 @@ static void print_in_order(job *job)
     }
 }
 
-static int run_cases(job *job)
+static int run_cases(check_job *job)
 {
     pthread_t threads[JOBS_MAX];
     size_t n_started = 0;
@@ -200,7 +201,7 @@ static int run_cases(job *job)
     return EXIT_DONE;
 }
 
-static int conclude(const job *job)
+static int conclude(const check_job *job)
 {
     int status = EXIT_DONE;
     size_t n_passed = 0;
@@ -223,7 +224,7 @@ static int conclude(const job *job)
 
 /* ---- Options --------------------------------------------------------------------------------- */
 
-static const char *set_option(job *job, const cli_option *option, const char *value)
+static const char *set_option(check_job *job, const cli_option *option, const char *value)
 {
     if (strcmp(option->name, "bless") == 0) {
         job->check.bless = true;
@@ -238,13 +239,13 @@ static const char *set_option(job *job, const cli_option *option, const char *va
     return NULL;
 }
 
-static int read_options(job *job, int argc, char **argv, bool *done)
+static int read_options(check_job *job, int argc, char **argv, bool *done)
 {
-    cli cli = cli_begin(&check_command, argc, argv);
+    cli_call call = cli_begin(&check_command, argc, argv);
     const cli_option *option = NULL;
     const char *value = NULL;
     cli_result found;
-    while ((found = cli_next(&cli, &option, &value)) == CLI_OPTION) {
+    while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
         const char *wrong = set_option(job, option, value);
         if (wrong != NULL) {
             return cli_wrong_value(&check_command, option->name, value, wrong);
@@ -254,11 +255,11 @@ static int read_options(job *job, int argc, char **argv, bool *done)
     if (found != CLI_END) {
         return found == CLI_WRONG ? EXIT_USAGE : EXIT_DONE;
     }
-    if (cli.operands == argc) {
+    if (call.operands == argc) {
         return cli_wrong(&check_command, "no case named");
     }
     int status = EXIT_DONE;
-    for (int i = cli.operands; i < argc && status == EXIT_DONE; i++) {
+    for (int i = call.operands; i < argc && status == EXIT_DONE; i++) {
         status = add_operand(job, argv[i]);
     }
     return status;
@@ -266,7 +267,7 @@ static int read_options(job *job, int argc, char **argv, bool *done)
 
 static int run(int argc, char **argv)
 {
-    job job = {.n_threads = 1};
+    check_job job = {.n_threads = 1};
     bool done = false;
     int status = read_options(&job, argc, argv, &done);
     if (status == EXIT_DONE && !done) {

@@ -46,7 +46,7 @@ const cli_command replay_command = {
 };
 
 /* One call of `toa replay`. */
-typedef struct job {
+typedef struct replay_job {
     toa_settings settings;
     toa_ask *asks;
     size_t n_asks;
@@ -55,9 +55,9 @@ typedef struct job {
     bool summary_only;
     bool prompt; /* write each line at once: somebody waits for it */
     toa_buffer line;
-} job;
+} replay_job;
 
-static void line_out(job *job)
+static void line_out(replay_job *job)
 {
     cli_write(job->line.text, job->line.len);
     toa_buffer_clear(&job->line);
@@ -68,7 +68,7 @@ static void line_out(job *job)
 
 static void on_frame(void *context, toa_moment moment, const toa_event *event)
 {
-    job *job = context;
+    replay_job *job = context;
     if (toa_report_wants(event)) {
         toa_report_frame(&job->line, job->form, moment, event);
         line_out(job);
@@ -78,7 +78,7 @@ static void on_frame(void *context, toa_moment moment, const toa_event *event)
 static void on_answer(void *context, toa_moment moment, size_t index, const toa_ask *ask,
                       const toa_answer *answer)
 {
-    job *job = context;
+    replay_job *job = context;
     (void)index;
     toa_report_answer(&job->line, job->form, moment, ask, answer);
     line_out(job);
@@ -86,7 +86,7 @@ static void on_answer(void *context, toa_moment moment, size_t index, const toa_
 
 static void on_query(void *context, toa_moment moment, const toa_check_answer *check)
 {
-    job *job = context;
+    replay_job *job = context;
     toa_report_query(&job->line, job->form, moment, check);
     line_out(job);
 }
@@ -100,7 +100,7 @@ static void on_progress(void *context, uint64_t n_frames, uint64_t consumed, uin
 /* ---- Options --------------------------------------------------------------------------------- */
 
 /* "T,FAKE[>SERVER]" */
-static const char *add_ask(job *job, const char *text)
+static const char *add_ask(replay_job *job, const char *text)
 {
     const char *comma = strchr(text, ',');
     toa_ask ask = {.at = 0};
@@ -123,7 +123,7 @@ static const char *add_ask(job *job, const char *text)
     return NULL;
 }
 
-static const char *set_option(job *job, const cli_option *option, const char *value)
+static const char *set_option(replay_job *job, const cli_option *option, const char *value)
 {
     if (strcmp(option->name, "json") == 0) {
         job->form = TOA_REPORT_JSON;
@@ -140,24 +140,24 @@ static const char *set_option(job *job, const cli_option *option, const char *va
 }
 
 /* EXIT_DONE to go on; *operands is the first file. */
-static int read_options(job *job, int argc, char **argv, int *operands, bool *done)
+static int read_options(replay_job *job, int argc, char **argv, int *operands, bool *done)
 {
-    cli cli = cli_begin(&replay_command, argc, argv);
+    cli_call call = cli_begin(&replay_command, argc, argv);
     const cli_option *option = NULL;
     const char *value = NULL;
     cli_result found;
-    while ((found = cli_next(&cli, &option, &value)) == CLI_OPTION) {
+    while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
         const char *wrong = set_option(job, option, value);
         if (wrong != NULL) {
             return cli_wrong_value(&replay_command, option->name, value, wrong);
         }
     }
     *done = found == CLI_HELP;
-    *operands = cli.operands;
+    *operands = call.operands;
     if (found == CLI_WRONG) {
         return EXIT_USAGE;
     }
-    if (found == CLI_END && cli.operands == argc) {
+    if (found == CLI_END && call.operands == argc) {
         return cli_wrong(&replay_command, "no capture named");
     }
     return EXIT_DONE;
@@ -165,7 +165,7 @@ static int read_options(job *job, int argc, char **argv, int *operands, bool *do
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
-static int replay_files(job *job, toa_replay *replay, char **files, int n_files)
+static int replay_files(replay_job *job, toa_replay *replay, char **files, int n_files)
 {
     int status = EXIT_DONE;
     toa_replay_totals totals;
@@ -184,7 +184,7 @@ static int replay_files(job *job, toa_replay *replay, char **files, int n_files)
     return status == EXIT_DONE && totals.disagree != 0 ? EXIT_UNMET : status;
 }
 
-static int start(job *job, char **files, int n_files)
+static int start(replay_job *job, char **files, int n_files)
 {
     const char *error = NULL;
     toa_sink sink = {.context = job, .progress = on_progress};
@@ -225,7 +225,7 @@ static bool reads_stdin(char **files, int n_files)
 
 static int run(int argc, char **argv)
 {
-    job job = {.form = TOA_REPORT_TEXT};
+    replay_job job = {.form = TOA_REPORT_TEXT};
     int operands = argc;
     bool done = false;
     toa_settings_init(&job.settings);
