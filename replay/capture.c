@@ -134,6 +134,11 @@ static toa_capture_result corrupt(toa_capture *capture, const char *what)
     return fail(capture, TOA_CAPTURE_CORRUPT, "%s", what);
 }
 
+static toa_capture_result unknown_format(toa_capture *capture, const char *detail)
+{
+    return fail(capture, TOA_CAPTURE_CORRUPT, "not a pcap or pcapng file%s", detail);
+}
+
 /* The source ended before what was needed: how the capture ends. `inside`: within something that
  * has begun. */
 static toa_capture_result ended(toa_capture *capture, bool inside)
@@ -392,9 +397,11 @@ static toa_capture_result byte_order(toa_capture *capture)
     capture->big_endian = false;
     const uint32_t magic = get32(capture, here(capture) + BLOCK_HEADER);
     capture->big_endian = magic != BYTE_ORDER_MAGIC;
-    if (get32(capture, here(capture) + BLOCK_HEADER) != BYTE_ORDER_MAGIC)
-        return corrupt(capture, "a section header without pcapng's byte-order magic");
-    return TOA_CAPTURE_RECORD;
+    if (get32(capture, here(capture) + BLOCK_HEADER) == BYTE_ORDER_MAGIC)
+        return TOA_CAPTURE_RECORD;
+    if (capture->offset == 0)
+        return unknown_format(capture, ": it has no byte-order magic");
+    return corrupt(capture, "a section header without pcapng's byte-order magic");
 }
 
 /* Reads the head of the next block and leaves `at` where the block begins. */
@@ -618,11 +625,6 @@ static toa_capture_result pcapng_next(toa_capture *capture, toa_record *out)
 }
 
 /* ---- Which format ---------------------------------------------------------------------------- */
-
-static toa_capture_result unknown_format(toa_capture *capture, const char *detail)
-{
-    return fail(capture, TOA_CAPTURE_CORRUPT, "not a pcap or pcapng file%s", detail);
-}
 
 static toa_capture_result begin(toa_capture *capture)
 {

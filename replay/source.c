@@ -31,7 +31,14 @@
 #define O_CLOEXEC 0
 #endif
 
-enum { STORED_SIZE = 64 * 1024, MAGIC_LEN = 4, ERROR_SIZE = 160, NO_FILE = -1 };
+enum {
+    STORED_SIZE = 64 * 1024,
+    SLICE_SIZE = 128 * 1024, /* the longest zstd block: RFC 8878, 3.1.1.2.4 */
+    MAGIC_LEN = 4,
+    ERROR_SIZE = 160,
+    NO_FILE = -1,
+    ZSTD_BLOCK_HEADER = 3
+};
 
 typedef enum packing { PACKING_UNKNOWN, PACKING_NONE, PACKING_GZIP, PACKING_ZSTD } packing;
 
@@ -59,6 +66,11 @@ struct toa_source {
     bool has_zlib;
     z_stream zlib;
     ZSTD_DStream *zstd;
+    size_t zstd_hint; /* bytes that libzstd asked for */
+    bool drained;     /* zstd: what is unpacked is fetched, the next slice may go in */
+    bool cut;         /* zstd: the file has ended inside the slice */
+    uint8_t *slice;   /* zstd: SLICE_SIZE bytes */
+    size_t slice_len;
 
     toa_source_result state; /* TOA_SOURCE_BYTES while it goes on */
     char error[ERROR_SIZE];
@@ -155,9 +167,11 @@ static toa_source_result unpacker_start(toa_source *source)
     }
     if (source->packing == PACKING_ZSTD) {
         source->zstd = ZSTD_createDStream();
-        if (source->zstd == NULL)
+        source->slice = malloc(SLICE_SIZE);
+        if (source->zstd == NULL || source->slice == NULL)
             return stop(source, TOA_SOURCE_IO_ERROR, "out of memory", "");
         (void)ZSTD_DCtx_setParameter(source->zstd, ZSTD_d_windowLogMax, 27);
+        source->zstd_hint = 1;
     }
     source->inside = true;
     return TOA_SOURCE_BYTES;
@@ -206,6 +220,10 @@ static toa_source_result packed_end(toa_source *source, toa_source_result result
 {
     if (result != TOA_SOURCE_END || !source->inside)
         return result;
+    if (source->slice_len != 0) {
+        source->cut = true; /* a part of a block may still give something */
+        return TOA_SOURCE_BYTES;
+    }
     return stop(source, TOA_SOURCE_TRUNCATED, "the file ends inside ",
                 source->packing == PACKING_GZIP ? "a gzip member" : "a zstd frame");
 }
@@ -258,24 +276,55 @@ static toa_source_result gzip_step(toa_source *source, uint8_t *to, size_t max, 
     return stop(source, TOA_SOURCE_CORRUPT, "gzip: ", z->msg != NULL ? z->msg : "invalid data");
 }
 
-/* The same for zstd. */
-static toa_source_result zstd_step(toa_source *source, uint8_t *to, size_t max, size_t *n)
+/*
+ * One call of libzstd with `in_len` bytes of the slice: 0 or all. What it unpacked in a call that
+ * fails is lost. At the end of a frame it gives the last byte back while there is output to fetch.
+ */
+static toa_source_result zstd_call(toa_source *source, size_t in_len, uint8_t *to, size_t max,
+                                   size_t *n)
 {
-    if (!source->inside && source->in_left == 0)
-        return TOA_SOURCE_BYTES; /* between frames libzstd would ask for the next header */
-    ZSTD_inBuffer in = {source->in, source->in_left, 0};
+    ZSTD_inBuffer in = {source->slice, in_len, 0};
     ZSTD_outBuffer out = {to, max, 0};
     const size_t status = ZSTD_decompressStream(source->zstd, &out, &in);
-    source->in += in.pos;
-    source->in_left -= in.pos;
-    *n = out.pos;
-    if (!ZSTD_isError(status)) {
-        source->inside = status != 0;
-        return TOA_SOURCE_BYTES;
+    if (ZSTD_isError(status)) {
+        if (ZSTD_getErrorCode(status) == ZSTD_error_memory_allocation)
+            return stop(source, TOA_SOURCE_IO_ERROR, "out of memory", "");
+        return stop(source, TOA_SOURCE_CORRUPT, "zstd: ", ZSTD_getErrorName(status));
     }
-    if (ZSTD_getErrorCode(status) == ZSTD_error_memory_allocation)
-        return stop(source, TOA_SOURCE_IO_ERROR, "out of memory", "");
-    return stop(source, TOA_SOURCE_CORRUPT, "zstd: ", ZSTD_getErrorName(status));
+    source->slice_len -= in.pos;
+    memmove(source->slice, source->slice + in.pos, source->slice_len);
+    source->inside = status != 0;
+    source->zstd_hint = status != 0 ? status : 1;
+    *n = out.pos;
+    return TOA_SOURCE_BYTES;
+}
+
+/*
+ * The same for zstd. libzstd gets its input in slices that end where a header or block does, and
+ * its output is fetched before the next slice goes in: so what comes out of a damaged file depends
+ * on the file alone, not on how it arrived. libzstd's hint asks for the slice and for the block
+ * header behind it.
+ */
+static toa_source_result zstd_step(toa_source *source, uint8_t *to, size_t max, size_t *n)
+{
+    if (source->inside && !source->drained) {
+        const toa_source_result result = zstd_call(source, 0, to, max, n);
+        source->drained = *n == 0;
+        return result;
+    }
+    const size_t hint = source->zstd_hint;
+    const size_t wanted = hint > ZSTD_BLOCK_HEADER ? hint - ZSTD_BLOCK_HEADER : hint;
+    const size_t most = wanted < SLICE_SIZE ? wanted : SLICE_SIZE;
+    const size_t lacking = most > source->slice_len ? most - source->slice_len : 0;
+    const size_t len = source->in_left < lacking ? source->in_left : lacking;
+    memcpy(source->slice + source->slice_len, source->in, len);
+    source->in += len;
+    source->in_left -= len;
+    source->slice_len += len;
+    if (source->slice_len == 0 || (source->slice_len < most && !source->cut))
+        return TOA_SOURCE_BYTES;
+    source->drained = false;
+    return zstd_call(source, source->slice_len, to, max, n);
 }
 
 /*
@@ -397,6 +446,7 @@ void toa_source_close(toa_source *source)
     (void)ZSTD_freeDStream(source->zstd);
     if (source->owns_file && source->file >= 0)
         (void)close(source->file);
+    free(source->slice);
     free(source->stored);
     free(source);
 }

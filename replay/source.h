@@ -5,9 +5,9 @@
  * is settled here; the packing is told by the first bytes, never by the name. Internal to
  * libtoa-replay.
  *
- *   Memory    Allocated at open: 64 KiB for a file, and what zlib (about 40 KiB) or libzstd need.
- *             libzstd needs the window that the frame asks for; one of more than 128 MiB (windowLog
- *             27, what `zstd -d` accepts by default) is refused as corrupt.
+ *   Memory    64 KiB for a file at open; at the first read what zlib (about 40 KiB) or zstd need.
+ *             zstd takes 128 KiB and the window that the frame asks for; a window of more than
+ *             128 MiB (windowLog 27, what `zstd -d` accepts by default) is refused as corrupt.
  *   Threads   A source belongs to one thread at a time.
  */
 #ifndef TOA_SOURCE_H
