@@ -125,7 +125,7 @@ cli_result cli_next(cli_call *call, const cli_option **option, const char **valu
             return CLI_OPTION;
         }
     }
-    return wrong_option(cli, found);
+    return wrong_option(call, found);
 }
 
 int cli_wrong_value(const cli_command *command, const char *option, const char *value,
