@@ -297,7 +297,7 @@ static void json_words(toa_buffer *out, const char *key, const uint64_t counts[T
 
 typedef struct extra {
     const char *key;
-    const char *text; /* behind the number */
+    const char *text;
     uint64_t count;
 } extra;
 
@@ -321,9 +321,9 @@ static void extras_of(const toa_replay_totals *totals, extra out[EXTRAS])
         {"several", "segments with several TOAs", counters->several},
         {"time_backwards", "frames with a time before an earlier one", counters->time_backwards},
         {"pushed_expired", "expired mappings that made room", counters->pushed_expired},
-        {"pushed_pending", "flows without mapping pushed out: more --records needed",
+        {"pushed_pending", "flows without mapping pushed out (--records)",
          counters->pushed_pending},
-        {"pushed_mapping", "LIVE MAPPINGS PUSHED OUT: more --records needed",
+        {"pushed_mapping", "live mappings pushed out (--records)",
          counters->pushed_mapping},
     };
     memcpy(out, all, sizeof all);
@@ -388,9 +388,9 @@ static void text_summary(toa_buffer *out, const toa_replay_totals *totals)
     extras_of(totals, extras);
     for (size_t i = 0; i < EXTRAS; i++) {
         if (extras[i].count != 0) {
-            put_number(out, extras[i].count, 1);
-            toa_buffer_text(out, " ");
             toa_buffer_text(out, extras[i].text);
+            toa_buffer_text(out, ": ");
+            put_number(out, extras[i].count, 1);
             toa_buffer_text(out, "\n");
         }
     }
