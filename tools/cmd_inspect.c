@@ -25,11 +25,11 @@ const cli_command inspect_command = {
 
 static int run(int argc, char **argv)
 {
-    cli cli = cli_begin(&inspect_command, argc, argv);
+    cli_call call = cli_begin(&inspect_command, argc, argv);
     const cli_option *option = NULL;
     const char *value = NULL;
     cli_result found;
-    while ((found = cli_next(&cli, &option, &value)) == CLI_OPTION) {
+    while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
     }
     if (found == CLI_HELP) {
         return EXIT_DONE;
