@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# The program as its users meet it: exit statuses, messages, outputs. A row is a sentence.
+# Call: tools/tests/cli.sh TOA CORPUS
+set -uo pipefail
+toa=$(realpath "$1")
+corpus=$(realpath "$2")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$corpus" || exit 1
+n_passed=0
+n_failed=0
+
+verdict() { # SENTENCE, true or false
+    if [ "$2" = true ]; then
+        n_passed=$((n_passed + 1))
+    else
+        n_failed=$((n_failed + 1))
+        printf 'FAILED: %s\n' "$1"
+        sed 's/^/    stdout: /' "$scratch/out" | head -n 5
+        sed 's/^/    stderr: /' "$scratch/err" | head -n 5
+    fi
+}
+
+# The command ends with STATUS, and TEXT (a fixed string; empty: anything) is in its output.
+row() { # SENTENCE STATUS STREAM TEXT COMMAND...
+    local sentence=$1 status=$2 stream=$3 text=$4
+    shift 4
+    "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+    local got=$?
+    if [ "$got" -eq "$status" ] && grep -qF -- "$text" "$scratch/$stream"; then
+        verdict "$sentence" true
+    else
+        verdict "$sentence (wanted $status and '$text', got $got)" false
+    fi
+}
+
+# Both commands print the same bytes.
+same() { # SENTENCE COMMAND_A COMMAND_B
+    bash -c "$2" >"$scratch/out" 2>"$scratch/err"
+    bash -c "$3" >"$scratch/other" 2>>"$scratch/err"
+    if [ -s "$scratch/out" ] && cmp -s "$scratch/out" "$scratch/other"; then
+        verdict "$1" true
+    else
+        verdict "$1" false
+    fi
+}
+export toa
+
+# ---- The program
+row 'without a command it says how to use it' 2 err 'usage: toa COMMAND' "$toa"
+row '--help lists the commands' 0 out 'inspect' "$toa" --help
+row 'an unknown command is named' 2 err "no command 'replya'" "$toa" replya
+row 'version prints its own and that of libpcap' 0 out 'libpcap version' "$toa" version
+row 'version takes nothing else' 2 err 'takes no operands' "$toa" version x
+for command in replay check inspect version; do
+    row "toa $command --help is help" 0 out "usage: toa $command" "$toa" "$command" --help
+done
+
+# ---- replay: what is wrong, where, what would be right
+one=cases/carrier-syn.pcap
+row 'a capture must be named' 2 err 'no capture named' "$toa" replay
+row 'an unknown option is named' 2 err "no such option: '--jsno'" "$toa" replay --jsno $one
+row 'an option without its value is named' 2 err "a value is missing behind '--ttl'" "$toa" replay $one --ttl
+row 'a wrong address shows a right one' 2 err "--server '10.0.0': not a server (10.0.0.80" "$toa" replay --server 10.0.0 $one
+row 'a falling port range is wrong' 2 err 'rising ranges' "$toa" replay --server 10.0.0.80:9-8 $one
+row 'a port above 65535 is wrong' 2 err 'from 0 to 65535' "$toa" replay --server 10.0.0.80:65536 $one
+row 'an unknown dialect lists the known ones' 2 err 'there are tencent, ucloud, lvs' "$toa" replay --dialect lsv $one
+row 'a custom dialect must stay inside its option' 2 err 'outside the option' "$toa" replay --dialect kind=254,len=8,port=2,ip=6 $one
+row 'two dialects that contradict one another are wrong' 2 err 'in another way' "$toa" replay --dialect lvs --dialect kind=254,len=8,port=6,ip=2 $one
+row 'a prefix with bits behind it is wrong' 2 err 'behind the prefix' "$toa" replay --trust 10.1.2.3/8 $one
+row 'a time to live of 0 is wrong' 2 err 'more than 0' "$toa" replay --ttl 0 $one
+row 'a hold that is none is wrong' 2 err 'connection or ttl' "$toa" replay --hold forever $one
+row 'an ask without a comma is wrong' 2 err 'not T,FAKE' "$toa" replay --ask 10.0.1.7:40001 $one
+row 'an ask without a port is wrong' 2 err 'not an endpoint' "$toa" replay --ask 1,10.0.1.7 $one
+row 'a wrong filter says what libpcap says' 2 err 'syntax error' "$toa" replay -f 'tcp prot 80' $one
+row 'a file that is not there is named' 3 err 'no-such.pcap' "$toa" replay no-such.pcap
+row 'a directory is no capture' 3 err 'cases' "$toa" replay cases
+row 'a text is no capture' 3 err 'CMakeLists.txt' "$toa" replay CMakeLists.txt
+row 'a link type that is not parsed is named' 3 err 'link type' "$toa" replay cases-failing/link-unknown.pcap
+head -c 3000 cases/showcase.pcap >"$scratch/cut.pcap"
+row 'a cut capture gives what it had' 3 out 'learn' "$toa" replay "$scratch/cut.pcap"
+row 'a cut capture says where it ends' 3 err 'capture-cut.pcap: byte' "$toa" replay cases-failing/capture-cut.pcap
+row 'a cut capture has a summary' 3 out '"event":"summary"' "$toa" replay --json --summary cases-failing/capture-cut.pcap
+row 'one bad file does not hide the good one' 3 out 'learn' "$toa" replay no-such.pcap $one
+row 'a recorded answer that is wrong is status 1' 1 out 'recorded:' "$toa" replay cases-failing/query-disagrees.pcap
+row 'a full disk is no silence' 4 err 'cannot write standard output' bash -c "\"\$toa\" replay $one >/dev/full"
+row 'a closed pipe is no silence' 4 err 'cannot write standard output' bash -c \
+    "set -o pipefail; { sleep 0.2; \"\$toa\" replay $one; } | exec true"
+
+# ---- replay: output
+row 'a mapping is a line' 0 out '10.0.1.7:40001>10.0.0.80:443 = 203.0.113.9:51514 254 syn' "$toa" replay $one
+row 'an ask is answered with a reason' 0 out 'never_seen' "$toa" replay $one --ask 1,10.9.9.9:1
+row 'an ask in JSON has a result' 0 out '"result":"never_seen"' "$toa" replay --json $one --ask 1,10.9.9.9:1
+row 'a filter keeps frames away' 0 out 'kept away by the filter: 4' "$toa" replay -f 'tcp port 1' $one
+row 'the summary alone is one line' 0 out '{"event":"summary","frames":4,"verdicts":{"pass":3,"learn":1},"mappings":1,"lookups":{}}' "$toa" replay --json --summary $one
+row 'a custom dialect replaces the default ones' 0 out '0 mappings' "$toa" replay --dialect kind=77,len=8,port=2,ip=4 $one
+"$toa" replay cases/showcase.pcap >"$scratch/out" 2>"$scratch/err" && [ ! -s "$scratch/err" ]
+verdict 'nothing goes to stderr when stderr is no terminal' "$([ ! -s "$scratch/err" ] && echo true || echo false)"
+same 'standard input is a capture like another' '$toa replay --json cases/showcase.pcap' 'cat cases/showcase.pcap | $toa replay --json -'
+same 'a gzip is a capture like another' '$toa replay --json cases/showcase.pcap' 'gzip -c cases/showcase.pcap | $toa replay --json -'
+same 'locale, time zone and terminal do not matter' '$toa replay cases/showcase.pcap' 'LC_ALL=de_DE.UTF-8 TZ=Asia/Tokyo TERM=dumb COLUMNS=20 NO_COLOR=1 $toa replay cases/showcase.pcap'
+same 'two runs print the same bytes' '$toa replay --json cases/showcase.pcap' '$toa replay --json cases/showcase.pcap'
+
+# ---- check
+failing=cases-failing
+row 'a case must be named' 2 err 'no case named' "$toa" check
+row 'a directory without cases is wrong' 2 err 'no .case file' "$toa" check seeds
+row 'a case that is not there is named' 3 err 'no-such.case' "$toa" check no-such.case
+row 'a wrong ask shows line, expectation, answer and frame' 1 err 'ask-wrong.case:' "$toa" check $failing/ask-wrong.case
+row 'a wrong ask names the frame that decided' 1 err 'decided by frame' "$toa" check $failing/ask-wrong.case
+row 'an unknown key shows its line and the known keys' 2 err 'there are capture, source, server' "$toa" check $failing/key-unknown.case
+row 'an unknown dialect in a case is wrong' 2 err 'no dialect of this name' "$toa" check $failing/dialect-unknown.case
+row 'asks out of order are wrong' 2 err 'they stand in order' "$toa" check $failing/asks-out-of-order.case
+row 'a case without source is wrong' 2 err 'no source' "$toa" check $failing/source-missing.case
+row 'a reason that is none is wrong' 2 err 'expected is a client' "$toa" check $failing/ask-unknown-reason.case
+row 'a recorded answer that is not the engine'\''s fails' 1 err 'recorded answer' "$toa" check $failing/query-disagrees.case
+row 'a recorded not-found that is not the engine'\''s fails' 1 err 'recorded answer' "$toa" check $failing/query-disagrees-not-found.case
+row 'a cut capture is unreadable' 3 err 'capture-cut.pcap' "$toa" check $failing/capture-cut.case
+row 'many cases end with a count' 0 out ' passed, 0 failed' "$toa" check -j 2 cases
+row 'a number of jobs is a number' 2 err 'from 1 to 256' "$toa" check -j 0 cases
+same 'parallel runs print the same' '$toa check cases' '$toa check -j 8 cases'
+
+mkdir "$scratch/b" && cp cases/carrier-syn.case cases/carrier-syn.pcap "$scratch/b"
+sed -i 's/learn  /repeat /' "$scratch/b/carrier-syn.case"
+row 'a record line that differs shows both' 1 err 'recorded:' "$toa" check "$scratch/b"
+row 'blessing writes what is' 0 out '1 passed' "$toa" check --bless "$scratch/b"
+same 'a blessed case is as it was' "cat cases/carrier-syn.case" "cat $scratch/b/carrier-syn.case"
+sed '/^---$/,$d' cases/carrier-syn.case >"$scratch/b/carrier-syn.case"
+row 'a case without a record says so' 0 out 'no record yet' "$toa" check "$scratch/b"
+sed -i 's/^ask.*/ask 1 10.0.1.7:40001 pending/' "$scratch/b/carrier-syn.case"
+cp "$scratch/b/carrier-syn.case" "$scratch/before"
+row 'blessing refuses a case whose ask fails' 1 err 'not blessed' "$toa" check --bless "$scratch/b"
+same 'a case that was not blessed is as it was' "cat $scratch/before" "cat $scratch/b/carrier-syn.case"
+row 'JUnit is written' 1 out '0 passed, 1 failed' "$toa" check --junit "$scratch/j.xml" "$scratch/b"
+row 'JUnit holds the failure' 0 out '<failure message="' cat "$scratch/j.xml"
+row 'JUnit that cannot be written is no silence' 4 err 'cannot be written' "$toa" check --junit /dev/full cases/carrier-syn.case
+
+printf '%d passed, %d failed\n' "$n_passed" "$n_failed"
+[ "$n_failed" -eq 0 ]
