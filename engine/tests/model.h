@@ -1,0 +1,39 @@
+/*
+ * The rule again, as slowly as it can be told: every segment of every flow is remembered for ever,
+ * and each answer is worked out from that history. Tests and fuzz targets compare the engine with
+ * it. It shares the parser with the engine, and nothing else.
+ *
+ * It differs from the engine where the engine's table is full: here nothing is ever pushed out, so
+ * no answer is `replaced` and the pushed_ counters stay 0. Ends the program when memory runs out.
+ */
+#ifndef TOA_ENGINE_TESTS_MODEL_H
+#define TOA_ENGINE_TESTS_MODEL_H
+
+#include <toa/engine.h>
+
+typedef struct toa_model toa_model;
+
+/* What `config` points to must live as long as the model. */
+toa_model *model_open(const toa_config *config);
+void model_close(toa_model *model);
+
+/* The functions of toa/engine.h. */
+toa_word model_segment(toa_model *model, const toa_segment *segment, toa_time now,
+                       toa_event *event);
+toa_word model_lookup(const toa_model *model, const toa_endpoint *fake, const toa_endpoint *server,
+                      toa_time now, toa_answer *answer);
+size_t model_live(const toa_model *model, toa_time now);
+void model_counters(const toa_model *model, toa_counters *out);
+
+/* A frame in which the parser finds no segment, but `word`. */
+void model_frame(toa_model *model, toa_word word, toa_time now);
+
+/*
+ * Whether a table that forgets flows might answer `client` for this flow at `now`: a trusted TOA
+ * said so, at a place that counts or on a SYN, since the last SYN with a new number, and, unless
+ * mappings are held, less than ttl ago.
+ */
+bool model_might_say(const toa_model *model, const toa_endpoint *fake, const toa_endpoint *server,
+                     const toa_endpoint *client, toa_time now);
+
+#endif
