@@ -212,7 +212,7 @@ static void record_open(passage *at, uint8_t state)
         .fake = at->segment->source,
         .server = at->segment->destination,
         .isn = at->segment->seq,
-        .syn_data_len = (uint16_t)(at->segment->data_len & 0xffff),
+        .syn_data_len = at->segment->data_len,
         .state = state,
         .reason = TOA_PENDING,
         .opened_at = at->now,

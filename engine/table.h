@@ -32,13 +32,13 @@ typedef struct toa_record {
     toa_endpoint client; /* version 0: no mapping */
     toa_endpoint vip;
     uint32_t isn;
-    uint16_t syn_data_len; /* Fast Open */
+    uint32_t syn_data_len; /* Fast Open */
     uint8_t kind;
     uint8_t carrier;
     uint8_t state;
     uint8_t reason; /* why a TOA of this handshake was refused; TOA_PENDING: none was */
     uint8_t options_free;
-    uint8_t unused_[5];
+    uint8_t unused_[3];
     toa_time opened_at;
     toa_time taught_at;
     toa_time closed_at;

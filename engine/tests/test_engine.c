@@ -370,6 +370,10 @@ static struct row rule[] = {
     {"a TOA inside the SYN's data is midstream", "",
      "0 syn 100+70 = open; 1 ack 102 A = midstream; 1 ack 170 A = midstream; 1 ack 172 A = "
      "midstream"},
+    {"the SYN's data may be longer than 65535 bytes (segmentation offload)", "segments",
+     "0 syn 100+70000 = open; 1 ack 4565 A = midstream; 1 ack 70101 A = learn"},
+    {"65536 bytes of data on the SYN are not none", "segments",
+     "0 syn 100+65536 = open; 1 ack 65637 A = learn"},
     {"a segment without flags at the right place counts", "",
      "0 syn 100 = open; 1 none 101 A = learn; 1 ask = A ack"},
 
