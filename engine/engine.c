@@ -120,10 +120,10 @@ static toa_time time_advance(toa_engine *engine, toa_time now)
     return now;
 }
 
-/* How long it is from one time to a later one, or the end of time. */
-static toa_time elapsed(toa_time from, toa_time to)
+/* As much of a span as a toa_time holds. */
+static toa_time age_of(uint64_t span)
 {
-    return from < 0 && to > INT64_MAX + from ? INT64_MAX : to - from;
+    return span > INT64_MAX ? INT64_MAX : (toa_time)span;
 }
 
 /* ---- Records --------------------------------------------------------------------------------- */
@@ -172,7 +172,7 @@ static toa_rank record_rank(const toa_record *record, toa_hold hold)
 static bool record_live(const toa_record *record, const toa_config *config, toa_time now)
 {
     toa_rank rank = record_rank(record, config->hold);
-    return rank.mapping && (rank.held || now < toa_time_add(rank.at, config->ttl));
+    return rank.mapping && (rank.held || toa_time_since(rank.at, now) < (uint64_t)config->ttl);
 }
 
 /* ---- The writer: one segment ----------------------------------------------------------------- */
@@ -511,11 +511,11 @@ static toa_endpoint unmapped(const toa_endpoint *endpoint)
 static void answer_miss(const toa_record *record, const toa_config *config, toa_time now,
                         toa_answer *answer)
 {
-    answer->age = elapsed(record->opened_at, now);
+    answer->age = age_of(toa_time_since(record->opened_at, now));
     if (record->client.version != 0) {
         toa_rank rank = record_rank(record, config->hold);
         answer->word = TOA_EXPIRED;
-        answer->age = elapsed(toa_time_add(rank.at, config->ttl), now);
+        answer->age = age_of(toa_time_since(rank.at, now) - (uint64_t)config->ttl);
         answer->former = record_mapping(record);
     } else if (record->reason != TOA_PENDING) {
         answer->word = (toa_word)record->reason;
@@ -586,7 +586,7 @@ toa_word toa_engine_lookup(const toa_engine *engine, const toa_endpoint *fake,
     }
     answer->word = TOA_FOUND;
     answer->mapping = record_mapping(&chosen.best);
-    answer->age = elapsed(chosen.best.taught_at, now);
+    answer->age = age_of(toa_time_since(chosen.best.taught_at, now));
     answer->ambiguous = chosen.ambiguous;
     return answer->word;
 }

@@ -122,7 +122,8 @@ static toa_worth rank_worth(uint64_t rank, toa_time now, toa_time ttl)
     case RANK_PENDING:
         return TOA_WORTH_PENDING;
     case RANK_MAPPING:
-        return now < toa_time_add(rank_time(rank), ttl) ? TOA_WORTH_MAPPING : TOA_WORTH_EXPIRED;
+        return toa_time_since(rank_time(rank), now) < (uint64_t)ttl ? TOA_WORTH_MAPPING
+                                                                    : TOA_WORTH_EXPIRED;
     case RANK_HELD:
         return TOA_WORTH_MAPPING;
     default:

@@ -119,10 +119,11 @@ typedef struct toa_candidates {
 } toa_candidates;
 void toa_table_candidates(const toa_table *table, uint64_t hash, toa_candidates *out);
 
-/* from + span, or the end of time. */
-static inline toa_time toa_time_add(toa_time from, toa_time span)
+/* How long it is from one time to a later one, which any 64 bits hold; 0 when it is not later: a
+ * reader may meet what the writer wrote after the reader looked at the time. */
+static inline uint64_t toa_time_since(toa_time from, toa_time to)
 {
-    return from > INT64_MAX - span ? INT64_MAX : from + span;
+    return to <= from ? 0 : (uint64_t)to - (uint64_t)from;
 }
 
 #endif

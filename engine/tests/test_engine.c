@@ -591,9 +591,15 @@ static struct row rule[] = {
      "0 syn 100 A = learn; 100 syn f2 1 = open; 99 ask = expired age=0 was=A; 50 live = 0"},
     {"the first frame may have any time", "",
      "min syn 100 A = learn; min ask = A age=0; min syn f2 1 B = learn; min ask f2 = B"},
+    {"from the first time to the last", "",
+     "min syn 100 A = learn; max syn f2 100 B = learn; max ask = expired age=max was=A;"
+     "max ask f2 = B age=0"},
     {"ages that no number holds are the largest number", "hold",
      "min syn 100 A = learn; min syn f2 100 = open; 0 ask = A age=max; max ask = A age=max;"
      "max ask f2 = pending age=max"},
+    {"a mapping that would expire after the end of time answers at the end of time", "",
+     "max-99 syn 100 A = learn; max ask = A age=99; max syn f2 100 B = learn; max ask f2 = B "
+     "age=0"},
     {"a mapping expires at the end of time", "",
      "max-100 syn 100 A = learn; max-1 ask = A age=99; max ask = expired age=0 was=A"},
     {"the largest ttl holds from 0 to the last but one", "ttl=9223372036854775807",
