@@ -30,14 +30,16 @@ typedef enum layer {
 
 typedef struct walk {
     toa_reader bytes; /* from where the walk stands to the end of the packet, or of the capture */
-    size_t beyond;    /* bytes that the IP length announces behind the end of the capture */
+    size_t missing;   /* bytes of the packet behind the end of the capture, if it is bounded */
+    size_t excess;    /* bytes that the packet claims behind the end of the one that carries it */
     toa_endpoint source;
     toa_endpoint destination;
+    layer goal;
     layer next;
     uint8_t protocol; /* of the IP header, or of the last IPv6 extension header */
     uint8_t n_tunnels;
     bool open_tunnels;
-    bool cut;      /* bytes end where the capture ends, not where a length says so */
+    bool bounded;  /* a length has said where the packet ends */
     bool fragment; /* inside a first fragment */
 } walk;
 
@@ -60,34 +62,65 @@ enum {
 
 enum { PORT_VXLAN = 4789, PORT_VXLAN_LINUX = 8472, PORT_GENEVE = 6081 };
 
-/* A header ends behind the bytes that are there: whose fault is that? */
-static toa_word too_short(const walk *at)
+/* RFC 8200, 4, and the IANA registry of extension headers; AH stands in IPv4 packets too. */
+static bool is_ipv6_extension(uint8_t protocol)
 {
-    if (at->cut) {
-        return TOA_TRUNCATED;
+    switch (protocol) {
+    case PROTOCOL_HOP_BY_HOP:
+    case PROTOCOL_ROUTING:
+    case PROTOCOL_FRAGMENT:
+    case PROTOCOL_DESTINATION:
+    case PROTOCOL_MOBILITY:
+    case PROTOCOL_HIP:
+    case PROTOCOL_SHIM6:
+        return true;
+    default:
+        return false;
     }
+}
+
+/* Something does not fit into the packet around it. */
+static toa_word does_not_fit(const walk *at)
+{
     return at->fragment ? TOA_FRAGMENT : TOA_MALFORMED;
 }
 
-/* A fragment without the transport header: does it belong to something that may hold TCP? */
+/* A header ends behind the bytes that are there: whose fault is that? */
+static toa_word too_short(const walk *at)
+{
+    return at->bounded && at->missing == 0 ? does_not_fit(at) : TOA_TRUNCATED;
+}
+
+/* Whether `len` bytes from here on are there, or may be behind the end of the capture. */
+static bool may_hold(const walk *at, size_t len)
+{
+    return !at->bounded || len <= at->bytes.left + at->missing;
+}
+
+/* A fragment without the transport header: does it belong to something that may hold the goal? */
 static toa_word later_fragment(const walk *at)
 {
+    bool holds = false;
     switch (at->protocol) {
     case PROTOCOL_TCP:
-    case PROTOCOL_AH:
-        return TOA_FRAGMENT;
+        holds = at->goal == LAYER_TCP;
+        break;
     case PROTOCOL_UDP:
+        holds = at->goal == LAYER_UDP || at->open_tunnels;
+        break;
     case PROTOCOL_GRE:
     case PROTOCOL_IPV4:
     case PROTOCOL_IPV6:
-        return at->open_tunnels ? TOA_FRAGMENT : TOA_FOREIGN;
-    case PROTOCOL_HOP_BY_HOP:
-    case PROTOCOL_ROUTING:
-    case PROTOCOL_DESTINATION:
-        return at->source.version == 6 ? TOA_FRAGMENT : TOA_FOREIGN;
+        holds = at->open_tunnels;
+        break;
+    case PROTOCOL_AH:
+        holds = true;
+        break;
     default:
-        return TOA_FOREIGN;
+        holds = at->source.version == 6 && is_ipv6_extension(at->protocol);
+        break;
     }
+    return holds ? TOA_FRAGMENT : TOA_FOREIGN;
 }
 
 static layer layer_of_ethertype(uint16_t type)
@@ -137,7 +170,7 @@ static toa_word step_family(walk *at)
         return too_short(at);
     }
     if (family > 0xffff) {
-        family = family >> 24 | (family >> 8 & 0xff00);
+        family = family >> 24 | (family >> 8 & 0xff00) | (family << 8 & 0xff0000) | family << 24;
     }
     switch (family) {
     case 2:
@@ -197,16 +230,20 @@ static toa_word step_ip(walk *at)
     return TOA_FOUND;
 }
 
-/* The packet that begins here is `len` bytes long: what is behind it does not count. */
+/* The packet that begins here is `len` bytes long: what is behind it does not count. One that
+ * claims to be longer than the packet around it ends with that (a mirror may have cut it). */
 static void clip(walk *at, size_t len)
 {
-    if (len <= at->bytes.left) {
-        at->bytes.left = len;
-        at->beyond = 0;
-        at->cut = false;
-    } else {
-        at->beyond = len - at->bytes.left;
+    size_t around = at->bytes.left + at->missing;
+    if (at->bounded && len > around) {
+        at->excess = len - around;
+        return;
     }
+    at->bounded = true;
+    at->excess = 0;
+    at->fragment = false; /* it is whole, and be it inside a fragment */
+    at->missing = len > at->bytes.left ? len - at->bytes.left : 0;
+    at->bytes.left = len > at->bytes.left ? at->bytes.left : len;
 }
 
 /* RFC 791, 3.1 */
@@ -317,19 +354,10 @@ static toa_word enter_tunnel(walk *at, layer inside)
 
 static toa_word step_ipv6_extension(walk *at)
 {
-    switch (at->protocol) {
-    case PROTOCOL_HOP_BY_HOP:
-    case PROTOCOL_ROUTING:
-    case PROTOCOL_DESTINATION:
-    case PROTOCOL_MOBILITY:
-    case PROTOCOL_HIP:
-    case PROTOCOL_SHIM6:
-        return step_extension(at, 8, 8);
-    case PROTOCOL_FRAGMENT:
-        return step_fragment(at);
-    default:
+    if (!is_ipv6_extension(at->protocol)) {
         return TOA_FOREIGN;
     }
+    return at->protocol == PROTOCOL_FRAGMENT ? step_fragment(at) : step_extension(at, 8, 8);
 }
 
 static toa_word step_protocol(walk *at)
@@ -378,12 +406,19 @@ static toa_word step_gre(walk *at)
 static toa_word step_udp(walk *at)
 {
     uint16_t port = 0;
+    uint16_t len = 0;
     if (!at->open_tunnels) {
         return TOA_FOREIGN;
     }
     if (!toa_read_skip(&at->bytes, 2) || !toa_read_u16(&at->bytes, &port) ||
-        !toa_read_skip(&at->bytes, 4)) {
+        !toa_read_u16(&at->bytes, &len) || !toa_read_skip(&at->bytes, 2)) {
         return too_short(at);
+    }
+    if (len != 0 && len < 8) {
+        return TOA_MALFORMED;
+    }
+    if (len != 0) { /* 0 as in IP: segmentation offload */
+        clip(at, len - 8U);
     }
     switch (port) {
     case PORT_VXLAN:
@@ -496,10 +531,10 @@ bool toa_link_known(int link_type)
     return layer_of_link(link_type) != LAYER_NONE;
 }
 
-/* Walks until `goal` begins. Ends: each step reads a byte at least, or leads to one that does. */
-static toa_word walk_to(walk *at, layer goal)
+/* Walks until the goal begins. Ends: each step reads a byte at least, or leads to one that does. */
+static toa_word walk_to_goal(walk *at)
 {
-    while (at->next != goal) {
+    while (at->next != at->goal) {
         toa_word word = walk_step(at);
         if (word != TOA_FOUND) {
             return word;
@@ -508,12 +543,13 @@ static toa_word walk_to(walk *at, layer goal)
     return TOA_FOUND;
 }
 
-static walk walk_begin(const uint8_t *frame, size_t len, int link_type, bool open_tunnels)
+static walk walk_begin(const uint8_t *frame, size_t len, int link_type, layer goal,
+                       bool open_tunnels)
 {
     return (walk){
         .bytes = {.at = frame, .left = len},
+        .goal = goal,
         .next = layer_of_link(link_type),
-        .cut = true,
         .open_tunnels = open_tunnels,
     };
 }
@@ -521,7 +557,7 @@ static walk walk_begin(const uint8_t *frame, size_t len, int link_type, bool ope
 /* RFC 9293, 3.1 */
 static toa_word tcp_parse(walk *at, toa_segment *out)
 {
-    size_t announced = at->bytes.left + at->beyond;
+    size_t announced = at->bytes.left + at->missing + at->excess;
     uint16_t source_port = 0;
     uint16_t destination_port = 0;
     uint32_t seq = 0;
@@ -540,8 +576,8 @@ static toa_word tcp_parse(walk *at, toa_segment *out)
         return TOA_MALFORMED;
     }
     size_t options_len = header_len - 20;
-    if (options_len > at->bytes.left && !at->cut) {
-        return too_short(at);
+    if (!may_hold(at, options_len)) {
+        return does_not_fit(at);
     }
     out->source = at->source;
     out->source.port = source_port;
@@ -562,8 +598,8 @@ static toa_word tcp_parse(walk *at, toa_segment *out)
 toa_word toa_segment_parse(const uint8_t *frame, size_t len, int link_type, bool open_tunnels,
                            toa_segment *out)
 {
-    walk at = walk_begin(frame, len, link_type, open_tunnels);
-    toa_word word = walk_to(&at, LAYER_TCP);
+    walk at = walk_begin(frame, len, link_type, LAYER_TCP, open_tunnels);
+    toa_word word = walk_to_goal(&at);
     if (word != TOA_FOUND) {
         return word;
     }
@@ -572,12 +608,12 @@ toa_word toa_segment_parse(const uint8_t *frame, size_t len, int link_type, bool
 
 toa_word toa_datagram_parse(const uint8_t *frame, size_t len, int link_type, toa_datagram *out)
 {
-    walk at = walk_begin(frame, len, link_type, false);
+    walk at = walk_begin(frame, len, link_type, LAYER_UDP, false);
     uint16_t source_port = 0;
     uint16_t destination_port = 0;
     uint16_t udp_len = 0;
 
-    toa_word word = walk_to(&at, LAYER_UDP);
+    toa_word word = walk_to_goal(&at);
     if (word != TOA_FOUND) {
         return word;
     }
@@ -589,8 +625,8 @@ toa_word toa_datagram_parse(const uint8_t *frame, size_t len, int link_type, toa
         return TOA_MALFORMED;
     }
     size_t announced = udp_len - 8U;
-    if (announced > at.bytes.left && !at.cut) {
-        return too_short(&at);
+    if (!may_hold(&at, announced)) {
+        return does_not_fit(&at);
     }
     out->source = at.source;
     out->source.port = source_port;
