@@ -3,11 +3,12 @@
 # Warnings for a target of ours. Whether they are errors is the preset's choice.
 function(toa_warnings target)
     target_compile_options(${target} PRIVATE
-        -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
+        -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wstrict-prototypes
         -Wmissing-prototypes -Wmissing-declarations -Wold-style-definition -Wpointer-arith
         -Wcast-qual -Wcast-align -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wnull-dereference
         -Wdouble-promotion -Wimplicit-fallthrough
-        $<$<C_COMPILER_ID:GNU>:-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wcast-align=strict>)
+        $<$<C_COMPILER_ID:Clang>:-Wshadow>
+        $<$<C_COMPILER_ID:GNU>:-Wshadow=local -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wcast-align=strict>)
 endfunction()
 
 # toa_module(NAME <name> SOURCES <file>... [NEEDS <module>...])

@@ -10,10 +10,7 @@ endforeach()
 
 if(TARGET toa_replay)
     install(TARGETS toa_replay EXPORT toaReplayTargets)
-    set_target_properties(toa_replay PROPERTIES
-        EXPORT_NAME replay
-        INTERFACE_INCLUDE_DIRECTORIES
-            "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/replay/include>;$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+    set_target_properties(toa_replay PROPERTIES EXPORT_NAME replay)
     install(EXPORT toaReplayTargets NAMESPACE toa:: DESTINATION ${package_dir})
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/replay/include/ TYPE INCLUDE)
 endif()
