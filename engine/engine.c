@@ -186,6 +186,8 @@ typedef struct passage {
     uint64_t hash;
     toa_place place;      /* of the flow's record; TOA_NO_PLACE */
     toa_record record;    /* a copy, when there is one */
+    toa_carrier carrier;  /* what the segment is, should its TOA be believed */
+    bool in_handshake;    /* a SYN, or where the first segment behind it stands */
     toa_word found;       /* what toa_options_read said */
     toa_sighting sighted; /* when found is TOA_FOUND */
 } passage;
@@ -196,17 +198,23 @@ static void record_store(passage *at)
                     record_rank(&at->record, at->engine->config.hold));
 }
 
-/* Puts a fresh record where the flow's old one is, or where something has to go. */
+/* A place for a flow that has none: something may have to go. */
+static void place_claim(passage *at)
+{
+    toa_engine *engine = at->engine;
+    toa_worth worth;
+    at->place = toa_table_claim(&engine->table, at->hash, at->now, engine->config.ttl, &worth);
+    if (worth != TOA_WORTH_FREE) {
+        toa_table_lose(&engine->table, at->place, worth);
+    }
+    count(&engine->pushed[worth]);
+}
+
+/* A fresh record, in the place of the flow's old one if there is one. */
 static void record_open(passage *at, uint8_t state)
 {
-    const toa_config *config = &at->engine->config;
     if (at->place == TOA_NO_PLACE) {
-        toa_worth worth;
-        at->place = toa_table_claim(&at->engine->table, at->hash, at->now, config->ttl, &worth);
-        if (worth != TOA_WORTH_FREE) {
-            toa_table_lose(&at->engine->table, at->place, worth);
-        }
-        count(&at->engine->pushed[worth]);
+        place_claim(at);
     }
     at->record = (toa_record){
         .fake = at->segment->source,
@@ -230,24 +238,25 @@ static bool source_trusted(const toa_config *config, const toa_endpoint *source)
     return config->n_trust == 0;
 }
 
-/* Whether a TOA on this carrier may stand beside or instead of what the record has. */
-static bool may_teach(const toa_record *record, toa_carrier carrier, bool same_client)
+/* Whether the TOA may stand beside or instead of what the record has. */
+static bool may_teach(const passage *at, bool same_client)
 {
-    if (record->client.version == 0) {
+    if (at->record.client.version == 0) {
         return true;
     }
-    if (carrier == TOA_CARRIER_SYN) { /* a SYN adds nothing to what an ACK said */
-        return record->carrier == TOA_CARRIER_SYN && same_client;
+    bool from_syn = at->record.carrier == TOA_CARRIER_SYN;
+    if (at->carrier == TOA_CARRIER_SYN) { /* a SYN adds nothing to what an ACK said */
+        return from_syn && same_client;
     }
-    return record->carrier == TOA_CARRIER_SYN || same_client;
+    return same_client || (from_syn && at->in_handshake);
 }
 
-/* A TOA in the right place, from a trusted source: learn, repeat or conflict. */
-static toa_word teach(passage *at, toa_carrier carrier)
+/* A TOA where it counts, from a trusted source: learn, repeat or conflict. */
+static toa_word teach(passage *at)
 {
     toa_record *record = &at->record;
     bool same = toa_endpoint_equal(&record->client, &at->sighted.client);
-    if (!may_teach(record, carrier, same)) {
+    if (!may_teach(at, same)) {
         return TOA_CONFLICT;
     }
     if (!same && record->client.version != 0) {
@@ -258,7 +267,7 @@ static toa_word teach(passage *at, toa_carrier carrier)
     }
     record->client = at->sighted.client;
     record->kind = at->sighted.kind;
-    record->carrier = (uint8_t)carrier;
+    record->carrier = (uint8_t)at->carrier;
     record->taught_at = at->now;
     if (at->sighted.broken) {
         count(&at->engine->broken_rest);
@@ -266,50 +275,85 @@ static toa_word teach(passage *at, toa_carrier carrier)
     return same ? TOA_REPEAT : TOA_LEARN;
 }
 
-/* What the options of a segment of the handshake do to its record; `otherwise` when they say
+/* What the options of a segment do to its record, where a TOA counts; `otherwise` when they say
  * nothing of a client. */
-static toa_word handshake_options(passage *at, toa_carrier carrier, toa_word otherwise)
+static toa_word heed(passage *at, toa_word otherwise)
 {
-    at->event->mapping.carrier = (uint8_t)carrier;
     if (at->found == TOA_NO_OPTION) {
-        at->event->mapping.carrier = TOA_CARRIER_NONE;
         return otherwise;
     }
-    toa_word word = at->found;
-    if (word == TOA_FOUND) {
-        word = source_trusted(&at->engine->config, &at->segment->source) ? teach(at, carrier)
-                                                                         : TOA_UNTRUSTED;
+    toa_word refused = at->found;
+    if (at->found == TOA_FOUND) {
+        if (source_trusted(&at->engine->config, &at->segment->source)) {
+            return teach(at);
+        }
+        refused = TOA_UNTRUSTED;
     }
-    if (word != TOA_LEARN && word != TOA_REPEAT && word != TOA_CONFLICT) {
-        at->record.reason = (uint8_t)word;
+    at->record.reason = (uint8_t)refused;
+    return refused;
+}
+
+/* What the options of a segment come to where no TOA counts. */
+static toa_word unheeded(const passage *at, toa_word otherwise)
+{
+    if (at->found == TOA_NO_OPTION) {
+        return otherwise;
     }
-    return word;
+    return at->found == TOA_FOUND ? TOA_MIDSTREAM : at->found;
+}
+
+/* A SYN with a new number: a mapping that answers until now is over. */
+static toa_word incarnation_begin(passage *at)
+{
+    bool ends = at->place != TOA_NO_PLACE && record_live(&at->record, &at->engine->config, at->now);
+    if (ends) {
+        at->event->former = record_mapping(&at->record);
+        at->event->replaced = true;
+        count(&at->engine->replaced);
+    }
+    record_open(at, RECORD_SYN_SEEN);
+    return ends ? TOA_REPLACE : TOA_OPEN;
 }
 
 static toa_word on_syn(passage *at)
 {
-    const toa_config *config = &at->engine->config;
-    bool known = at->place != TOA_NO_PLACE;
-    toa_word otherwise = TOA_PASS;
-
-    if (known && (at->record.state & RECORD_SYN_SEEN) != 0 &&
-        at->record.isn == at->segment->seq) { /* a retransmission */
-        if ((at->record.state & RECORD_CLOSED) != 0) {
-            return TOA_PASS;
-        }
-    } else { /* a new incarnation */
-        bool ends = known && record_live(&at->record, config, at->now);
-        if (ends) {
-            at->event->former = record_mapping(&at->record);
-            at->event->replaced = true;
-            count(&at->engine->replaced);
-        }
-        record_open(at, RECORD_SYN_SEEN);
-        otherwise = ends ? TOA_REPLACE : TOA_OPEN;
+    const toa_record *record = &at->record;
+    bool again = at->place != TOA_NO_PLACE && (record->state & RECORD_SYN_SEEN) != 0 &&
+                 record->isn == at->segment->seq; /* a retransmission */
+    if (again && (record->state & RECORD_CLOSED) != 0) {
+        return TOA_PASS;
     }
-    toa_word word = handshake_options(at, TOA_CARRIER_SYN, otherwise);
+    toa_word otherwise = again ? TOA_PASS : incarnation_begin(at);
+    toa_word word = heed(at, otherwise);
     record_store(at);
     return word;
+}
+
+/* Neither SYN nor FIN nor RST, of a flow without a record: opens one if its TOA is believed. */
+static toa_word on_unknown(passage *at)
+{
+    const toa_config *config = &at->engine->config;
+    if (at->found != TOA_FOUND || !config->midstream) {
+        return unheeded(at, TOA_PASS);
+    }
+    if (!source_trusted(config, &at->segment->source)) {
+        return TOA_UNTRUSTED;
+    }
+    record_open(at, RECORD_HANDSHAKE_OVER);
+    toa_word word = teach(at);
+    record_store(at);
+    return word;
+}
+
+/* A segment behind the SYN ends the handshake, the first time. Whether this was the time. */
+static bool handshake_end(passage *at)
+{
+    if ((at->record.state & RECORD_HANDSHAKE_OVER) != 0) {
+        return false;
+    }
+    at->record.state |= RECORD_HANDSHAKE_OVER;
+    at->record.options_free = (uint8_t)(TOA_OPTIONS_MAX - at->segment->options_len);
+    return true;
 }
 
 static toa_word on_close(passage *at)
@@ -317,10 +361,8 @@ static toa_word on_close(passage *at)
     if (at->place == TOA_NO_PLACE || (at->record.state & RECORD_CLOSED) != 0) {
         return TOA_PASS;
     }
-    if ((at->record.state & RECORD_HANDSHAKE_OVER) == 0) {
-        at->record.options_free = (uint8_t)(TOA_OPTIONS_MAX - at->segment->options_len);
-    }
-    at->record.state |= RECORD_HANDSHAKE_OVER | RECORD_CLOSED;
+    (void)handshake_end(at);
+    at->record.state |= RECORD_CLOSED;
     at->record.closed_at = at->now;
     record_store(at);
     if (at->record.client.version != 0) {
@@ -329,76 +371,24 @@ static toa_word on_close(passage *at)
     return TOA_CLOSE;
 }
 
-static toa_carrier carrier_of(const toa_segment *segment)
-{
-    return segment->data_len == 0 ? TOA_CARRIER_ACK : TOA_CARRIER_DATA;
-}
-
-/* A TOA of a flow without a SYN, or behind the handshake. */
-static toa_word on_midstream(passage *at)
-{
-    const toa_config *config = &at->engine->config;
-    bool known = at->place != TOA_NO_PLACE;
-    bool closed = known && (at->record.state & RECORD_CLOSED) != 0;
-
-    at->event->mapping.carrier = (uint8_t)carrier_of(at->segment);
-    if (!config->midstream || closed) {
-        if (known && !closed) {
-            at->record.reason = TOA_MIDSTREAM;
-            record_store(at);
-        }
-        return TOA_MIDSTREAM;
-    }
-    if (!source_trusted(config, &at->segment->source)) {
-        return TOA_UNTRUSTED;
-    }
-    if (known && at->record.client.version != 0 &&
-        !toa_endpoint_equal(&at->record.client, &at->sighted.client)) {
-        return TOA_CONFLICT;
-    }
-    if (!known) {
-        record_open(at, 0);
-    }
-    toa_word word = teach(at, carrier_of(at->segment));
-    record_store(at);
-    return word;
-}
-
-/* Whether the segment is the first after the SYN: RFC 7413 lets the SYN carry data of its own,
- * which the server may have taken or not. */
-static bool first_after_syn(const toa_record *record, uint32_t seq)
-{
-    uint32_t since = seq - record->isn - 1;
-    return (record->state & RECORD_SYN_SEEN) != 0 && (since == 0 || since == record->syn_data_len);
-}
-
 /* Neither SYN nor FIN nor RST. */
 static toa_word on_segment(passage *at)
 {
-    bool known = at->place != TOA_NO_PLACE;
-    toa_word otherwise = TOA_PASS;
+    if (at->place == TOA_NO_PLACE) {
+        return on_unknown(at);
+    }
+    if ((at->record.state & RECORD_CLOSED) != 0) {
+        return unheeded(at, TOA_PASS);
+    }
+    bool ends = handshake_end(at);
+    toa_word otherwise = ends && at->record.client.version == 0 ? TOA_NO_OPTION : TOA_PASS;
+    bool counts = at->in_handshake || at->engine->config.midstream;
+    toa_word word = counts ? heed(at, otherwise) : unheeded(at, otherwise);
 
-    if (at->found == TOA_FOUND && (!known || (at->record.state & RECORD_CLOSED) != 0 ||
-                                   !first_after_syn(&at->record, at->segment->seq))) {
-        return on_midstream(at);
+    if (word == TOA_MIDSTREAM) {
+        at->record.reason = TOA_MIDSTREAM;
     }
-    if (!known || (at->record.state & RECORD_CLOSED) != 0) {
-        return at->found == TOA_NO_OPTION ? TOA_PASS : at->found;
-    }
-    bool over = (at->record.state & RECORD_HANDSHAKE_OVER) != 0;
-    if (!over) {
-        at->record.state |= RECORD_HANDSHAKE_OVER;
-        at->record.options_free = (uint8_t)(TOA_OPTIONS_MAX - at->segment->options_len);
-        otherwise = at->record.client.version == 0 ? TOA_NO_OPTION : TOA_PASS;
-    }
-    if (!first_after_syn(&at->record, at->segment->seq)) {
-        if (!over) {
-            record_store(at);
-        }
-        return at->found == TOA_NO_OPTION ? otherwise : at->found;
-    }
-    toa_word word = handshake_options(at, carrier_of(at->segment), otherwise);
-    if (!over || word != TOA_PASS) {
+    if (ends || word != TOA_PASS) {
         record_store(at);
     }
     return word;
@@ -414,29 +404,55 @@ static bool watched(const toa_config *config, const toa_endpoint *endpoint)
     return config->n_servers == 0;
 }
 
+static toa_carrier carrier_of(const toa_segment *segment)
+{
+    if ((segment->flags & TOA_TCP_SYN) != 0) {
+        return TOA_CARRIER_SYN;
+    }
+    return segment->data_len == 0 ? TOA_CARRIER_ACK : TOA_CARRIER_DATA;
+}
+
 static void read_options(passage *at)
 {
     const toa_config *config = &at->engine->config;
-    bool syn = (at->segment->flags & TOA_TCP_SYN) != 0;
-    at->found = toa_options_read(config->dialects, config->duplicates, syn, at->segment->options,
-                                 &at->sighted);
+    toa_mapping *said = &at->event->mapping;
+
+    at->carrier = carrier_of(at->segment);
+    at->found =
+        toa_options_read(config->dialects, config->duplicates, at->carrier == TOA_CARRIER_SYN,
+                         at->segment->options, &at->sighted);
+    if (at->found == TOA_NO_OPTION) {
+        return;
+    }
+    said->carrier = (uint8_t)at->carrier;
     if (at->found == TOA_FOUND) {
-        at->event->mapping.client = at->sighted.client;
-        at->event->mapping.vip = at->sighted.vip;
-        at->event->mapping.kind = at->sighted.kind;
+        said->client = at->sighted.client;
+        said->vip = at->sighted.vip;
+        said->kind = at->sighted.kind;
         if (at->sighted.n_toas > 1) {
             count(&at->engine->several);
         }
     }
 }
 
+/* Whether the segment stands directly behind the SYN: RFC 7413 lets the SYN carry data of its own,
+ * which the server may have taken or not. */
+static bool first_after_syn(const toa_record *record, uint32_t seq)
+{
+    uint32_t since = seq - record->isn - 1;
+    return (record->state & RECORD_SYN_SEEN) != 0 && (since == 0 || since == record->syn_data_len);
+}
+
 static void find_record(passage *at)
 {
+    bool syn = (at->segment->flags & TOA_TCP_SYN) != 0;
     at->hash = toa_table_hash(&at->engine->table, &at->segment->source);
     at->place = toa_table_find(&at->engine->table, at->hash, &at->segment->source,
                                &at->segment->destination);
+    at->in_handshake = syn;
     if (at->place != TOA_NO_PLACE) {
         (void)toa_table_read(&at->engine->table, at->place, &at->record);
+        at->in_handshake = syn || first_after_syn(&at->record, at->segment->seq);
     }
 }
 

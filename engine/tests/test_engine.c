@@ -427,6 +427,12 @@ static struct row rule[] = {
      "0 syn 100 = open; 1 data 111 A = midstream; 2 ack 101 A = learn; 2 ask = A ack"},
     {"a segment before the ISN is midstream", "",
      "0 syn 100 = open; 1 ack 100 A = midstream; 1 ack 99 A = midstream"},
+    {"behind a segment in mid-stream the handshake is over", "",
+     "0 syn 100 = open; 1 data 111 A = midstream; 2 ack 101 = pass; 2 ask = midstream"},
+    {"broken options in mid-stream are no refused handshake", "",
+     "0 syn 100 = open; 1 data 111 ! = malformed; 1 ask = no_option free=36"},
+    {"broken options of an unknown flow are counted", "",
+     "0 data 111 ! = malformed; 0 data 111 ~ = truncated; 0 ask = never_seen"},
 
     /* Mid-stream, accepted */
     {"midstream, accepted: a TOA of an unknown flow teaches", "midstream",
@@ -450,6 +456,12 @@ static struct row rule[] = {
      "0 syn 100 = open; 1 ack 101 = no_option; 2 data 111 A = learn; 2 ask = A data"},
     {"midstream, accepted: nothing is learned after FIN", "midstream",
      "0 syn 100 = open; 1 fin 101 = close; 2 data 101 A = midstream; 2 ask = no_option"},
+    {"midstream, accepted: an untrusted source teaches nothing, and is the reason",
+     "midstream trust",
+     "0 data f2 111 A = untrusted; 0 ask f2 = never_seen; 1 syn f2 200 = open;"
+     "2 data f2 299 A = untrusted; 2 ask f2 = untrusted"},
+    {"midstream, accepted: a broken list is the reason", "midstream",
+     "0 syn 100 = open; 1 data 111 ! = malformed; 1 ask = malformed"},
     {"midstream, accepted: FIN and RST of an unknown flow open nothing", "midstream",
      "0 fin 111 A = pass; 0 rst 111 A = pass; 0 ask = never_seen"},
 
@@ -473,10 +485,18 @@ static struct row rule[] = {
      "3 ask = no_option"},
     {"nothing teaches after RST", "",
      "0 syn 100 A = learn; 1 rst 101 = close; 2 ack 101 B = midstream; 2 ask = A age=2"},
+    {"the same SYN after FIN or RST opens nothing", "",
+     "0 syn 100 = open; 1 rst 101 = close; 2 syn 100 A = pass; 2 ask = no_option;"
+     "10 syn f2 100 A = learn; 11 fin f2 101 = close; 50 syn f2 100 A = pass;"
+     "110 ask f2 = expired age=0 was=A"},
     {"a close before the handshake is over makes the reason no_option", "",
      "0 syn 100 = open; 1 rst 101 = close; 9 ask = no_option free=40 age=9"},
     {"a close behind the ACK keeps the ACK's free bytes", "",
      "0 syn 100 = open; 1 ack 101 m = no_option; 2 fin 101 = close; 2 ask = no_option free=36"},
+    {"segments behind the close pass", "",
+     "0 syn 100 = open; 1 fin 101 = close; 2 ack 101 = pass; 3 data 101 = pass; 4 data 102 ! = "
+     "malformed;"
+     "4 ask = no_option"},
     {"a SYN with ACK or FIN opens nothing", "",
      "0 synack 100 A = pass; 0 synfin 100 A = pass; 0 ask = never_seen"},
     {"a SYN with ACK or FIN ends nothing", "",

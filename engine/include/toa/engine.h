@@ -76,8 +76,8 @@ TOA_API toa_engine *toa_engine_init(void *memory, size_t size, const toa_config 
 typedef enum toa_carrier {
     TOA_CARRIER_NONE = 0,
     TOA_CARRIER_SYN = 1,
-    TOA_CARRIER_ACK = 2, /* the ACK that ends the handshake */
-    TOA_CARRIER_DATA = 3 /* the first data, or any segment where midstream is accepted */
+    TOA_CARRIER_ACK = 2, /* the ACK that ends the handshake; midstream: a segment without data */
+    TOA_CARRIER_DATA = 3 /* the first data; midstream: a segment with data */
 } toa_carrier;
 
 /* "syn", "ack", "data"; "-" for none. Static. */
@@ -94,11 +94,13 @@ typedef struct toa_mapping {
 /* What one frame did. */
 typedef struct toa_event {
     toa_word verdict;
-    toa_endpoint fake;   /* the client as the server sees it; version 0 where there is no segment */
+    toa_endpoint fake;   /* the client as the server sees it; version 0 where the frame is not of a
+                            watched flow, from client to server */
     toa_endpoint server; /* likewise */
-    toa_mapping mapping; /* what the segment's TOA says, believed or not */
-    toa_mapping former;  /* the mapping that this frame ended or changed */
-    bool replaced;       /* a SYN ended `former`, live until now: "replace", then the verdict */
+    toa_mapping
+        mapping; /* what the segment's TOA says, believed or not; close: the flow's mapping */
+    toa_mapping former; /* the mapping that this frame ended or changed */
+    bool replaced;      /* a SYN ended `former`, live until now: "replace", then the verdict */
 } toa_event;
 
 /*
@@ -118,10 +120,11 @@ typedef struct toa_answer {
     toa_mapping mapping;  /* found: who it is. Otherwise cleared */
     toa_mapping former;   /* expired: who it was; for reports, never to identify a peer */
     toa_endpoint server;  /* of the flow that the answer is about; version 0 when there is none */
-    toa_time age;         /* found: since it was taught; expired: since it ended; pending, no_option
-                             and the reasons of a SYN: since the SYN. Otherwise 0 */
+    toa_time age;         /* found: since it was taught; expired: since it ended; never_seen and
+                             replaced: 0; any other reason: since the SYN */
     uint8_t options_free; /* no_option: bytes that the option space had free, 0 to 40 */
-    bool ambiguous;       /* found by fake alone, and another live flow names another client */
+    bool ambiguous;       /* found by fake alone, and another live flow names another client (the
+                             same address with another port is another client) */
 } toa_answer;
 
 /*
@@ -138,7 +141,7 @@ typedef struct toa_counters {
     uint64_t verdicts[TOA_N_WORDS]; /* by word */
     uint64_t replaced;              /* live mappings that a SYN of the same flow ended */
     uint64_t broken_rest;           /* learned, from a list that was broken behind the TOA */
-    uint64_t several;               /* segments with several TOAs, one of which counted */
+    uint64_t several;               /* segments with several TOAs, of which the policy chose one */
     uint64_t time_backwards;        /* frames with a time before the latest seen */
     /* Where a new flow went when its bucket had no free record: */
     uint64_t pushed_expired; /* ... in place of an expired mapping */
