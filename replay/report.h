@@ -1,8 +1,8 @@
 /*
  * report.h - what happened, as text and as JSON lines.
  *
- * The text lines are the record lines of cases and the output of `toa replay`; docs/CASES.md and
- * docs/JSON.md tell both forms. Every function appends whole lines.
+ * The text lines are the record lines of cases and the output of `toa replay`; docs/CASES.md tells
+ * both forms. Every function appends whole lines, but for the last two, which append a part of one.
  */
 #ifndef TOA_REPORT_H
 #define TOA_REPORT_H
