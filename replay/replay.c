@@ -32,25 +32,23 @@ struct toa_replay {
     char error[ERROR_MAX];
 };
 
-static bool copy(void *to, const void *from, size_t n, size_t size)
+/* A copy of `size` bytes; NULL when there are none, or memory is short. */
+static void *copied(const void *from, size_t size)
 {
-    void *made = n == 0 ? NULL : malloc(n * size);
-    if (n != 0 && made == NULL) {
-        return false;
+    void *copy = size == 0 ? NULL : malloc(size);
+    if (copy != NULL) {
+        memcpy(copy, from, size);
     }
-    if (n != 0) {
-        memcpy(made, from, n * size);
-    }
-    memcpy(to, &made, sizeof made);
-    return true;
+    return copy;
 }
 
 static bool settings_copy(toa_settings *to, const toa_settings *from)
 {
     *to = *from;
-    to->trust = NULL;
-    return copy(&to->servers, from->servers, from->n_servers, sizeof from->servers[0]) &&
-           copy(&to->trust, from->trust, from->n_trust, sizeof from->trust[0]);
+    to->servers = copied(from->servers, from->n_servers * sizeof from->servers[0]);
+    to->trust = copied(from->trust, from->n_trust * sizeof from->trust[0]);
+    return (to->servers != NULL || from->n_servers == 0) &&
+           (to->trust != NULL || from->n_trust == 0);
 }
 
 static void on_query(void *context, toa_moment moment, const toa_check_answer *check)

@@ -1,0 +1,260 @@
+/* Recorded answers beside the engine's: what agrees, and how near to a change both answers count.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "queries.h"
+
+#define MS (TOA_SECOND / 1000)
+
+static toa_endpoint at(const char *text)
+{
+    toa_endpoint endpoint;
+    assert_null(toa_endpoint_parse(text, strlen(text), &endpoint));
+    return endpoint;
+}
+
+/* An engine with its memory, the checker, and what it told. */
+typedef struct stage {
+    void *memory;
+    toa_engine *engine;
+    toa_queries *queries;
+    toa_dialects dialects;
+    unsigned n_told;
+    bool agrees; /* the last */
+} stage;
+
+static void on_told(void *context, toa_moment moment, const toa_check_answer *check)
+{
+    stage *stage = context;
+    (void)moment;
+    stage->n_told++;
+    stage->agrees = check->agrees;
+}
+
+static int setup(void **state)
+{
+    stage *made = calloc(1, sizeof *made);
+    size_t size = toa_engine_size(64);
+    made->memory = malloc(size);
+    toa_dialects_default(&made->dialects);
+    toa_config config = {.dialects = &made->dialects, .ttl = TOA_TTL_DEFAULT};
+    made->engine = toa_engine_init(made->memory, size, &config);
+    made->queries = toa_queries_new(made->engine, TOA_QUERY_PORT, on_told, made);
+    *state = made;
+    return made->queries == NULL;
+}
+
+static int teardown(void **state)
+{
+    stage *made = *state;
+    toa_queries_free(made->queries);
+    free(made->memory);
+    free(made);
+    return 0;
+}
+
+/* A SYN of 10.0.1.7:40001 that names 203.0.113.N:1000. */
+static void syn(stage *stage, toa_time now, uint32_t isn, uint8_t n)
+{
+    const uint8_t options[8] = {254, 8, 1000 >> 8, 1000 & 0xff, 203, 0, 113, n};
+    toa_segment segment = {
+        .source = at("10.0.1.7:40001"),
+        .destination = at("10.0.0.80:443"),
+        .seq = isn,
+        .flags = TOA_TCP_SYN,
+        .options = toa_options_begin(options, sizeof options, sizeof options),
+        .options_len = sizeof options,
+    };
+    toa_event event;
+    toa_queries_advance(stage->queries, now);
+    (void)toa_engine_segment(stage->engine, &segment, now, &event);
+    toa_queries_event(stage->queries, &event, now);
+}
+
+static void datagram(stage *stage, const uint8_t *bytes, size_t len, bool query, toa_time now)
+{
+    toa_endpoint client = at("127.0.0.1:5000");
+    toa_endpoint service = at("127.0.0.1:9999");
+    toa_datagram datagram = {
+        .source = query ? client : service,
+        .destination = query ? service : client,
+        .data = bytes,
+        .data_len = len,
+        .whole = true,
+    };
+    toa_queries_advance(stage->queries, now);
+    toa_queries_datagram(stage->queries, &datagram, (toa_moment){1, now});
+}
+
+/* Version 1, about 10.0.1.7:40001; the answer names 203.0.113.N, or nobody when n is 0. */
+static void ask(stage *stage, uint32_t id, toa_time now)
+{
+    uint8_t bytes[TOA_DATAGRAM_MAX];
+    toa_query query = {.version = 1, .id = id, .fake = at("10.0.1.7:40001")};
+    datagram(stage, bytes, toa_query_encode(&query, bytes), true, now);
+}
+
+static void reply(stage *stage, uint32_t id, toa_time now, uint8_t n)
+{
+    uint8_t bytes[TOA_DATAGRAM_MAX];
+    toa_query query = {.version = 1, .id = id, .fake = at("10.0.1.7:40001")};
+    toa_answer answer = {.word = n == 0 ? TOA_NEVER_SEEN : TOA_FOUND};
+    if (n != 0) {
+        answer.mapping.client = at("203.0.113.0:1000");
+        answer.mapping.client.ip[3] = n;
+    }
+    datagram(stage, bytes, toa_reply_encode(&query, &answer, bytes), false, now);
+}
+
+/* What happens, each at its time; -1: does not. `said` is the recorded client's last byte. */
+typedef struct row {
+    const char *sentence;
+    toa_time learned; /* 203.0.113.1, for 15 s */
+    toa_time reused;  /* the port, by 203.0.113.2 */
+    toa_time asked;
+    toa_time answered;
+    uint8_t said;
+    bool agrees;
+} row;
+
+static const row rows[] = {
+    {"what the engine says agrees", 0, -1, 1 * MS, 1 * MS, 1, true},
+    {"another client does not", 0, -1, 1 * MS, 1 * MS, 3, false},
+    {"not found agrees where the engine has nothing", -1, -1, 1 * MS, 1 * MS, 0, true},
+    {"found does not", -1, -1, 1 * MS, 1 * MS, 1, false},
+    {"not found 2 ms behind the learning: the service had not seen it yet", 0, -1, 2 * MS, 2 * MS,
+     0, true},
+    {"not found later than that is wrong", 0, -1, 2 * MS + 1, 2 * MS + 1, 0, false},
+    {"found 2 ms before the learning: the service saw it first", 12 * MS, -1, 10 * MS, 10 * MS, 1,
+     true},
+    {"found earlier than that is wrong", 12 * MS + 1, -1, 10 * MS, 10 * MS, 1, false},
+    {"learned between question and answer: the answer's time counts too", 11 * MS, -1, 5 * MS,
+     12 * MS, 1, true},
+    {"... and so does the question's", 11 * MS, -1, 5 * MS, 12 * MS, 0, true},
+    {"still found 2 ms behind the expiry", 0, -1, 15 * TOA_SECOND + 2 * MS,
+     15 * TOA_SECOND + 2 * MS, 1, true},
+    {"but not later", 0, -1, 15 * TOA_SECOND + 2 * MS + 1, 15 * TOA_SECOND + 2 * MS + 1, 1, false},
+    {"and nobody else's address", 0, -1, 15 * TOA_SECOND + 1, 15 * TOA_SECOND + 1, 3, false},
+    {"not found 2 ms before the expiry", 0, -1, 15 * TOA_SECOND - 2 * MS, 15 * TOA_SECOND - 2 * MS,
+     0, true},
+    {"but not earlier", 0, -1, 15 * TOA_SECOND - 2 * MS - 1, 15 * TOA_SECOND - 2 * MS - 1, 0,
+     false},
+    {"the former client 2 ms behind the reuse of its port", 0, 20 * MS, 22 * MS, 22 * MS, 1, true},
+    {"but not later", 0, 20 * MS, 22 * MS + 1, 22 * MS + 1, 1, false},
+};
+
+static void run_row(stage *stage, const row *row)
+{
+    enum { NONE, LEARN, REUSE, ASK, ANSWER } next = NONE;
+    toa_time times[] = {0, row->learned, row->reused, row->asked, row->answered};
+    for (;;) { /* the earliest that is left; ties in the order above */
+        next = NONE;
+        for (unsigned i = LEARN; i <= ANSWER; i++) {
+            if (times[i] >= 0 && (next == NONE || times[i] < times[next])) {
+                next = i;
+            }
+        }
+        toa_time now = times[next];
+        times[next] = -1;
+        if (next == NONE) {
+            break;
+        }
+        if (next == LEARN) {
+            syn(stage, now, 100, 1);
+        } else if (next == REUSE) {
+            syn(stage, now, 200, 2);
+        } else if (next == ASK) {
+            ask(stage, 7, now);
+        } else {
+            reply(stage, 7, now, row->said);
+        }
+    }
+    toa_queries_finish(stage->queries);
+    if (stage->n_told != 1 || stage->agrees != row->agrees) {
+        fail_msg("%s: told %u times, agrees %d", row->sentence, stage->n_told, stage->agrees);
+    }
+}
+
+static void answers_agree_within_two_milliseconds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        void *fresh = NULL;
+        assert_int_equal(setup(&fresh), 0);
+        run_row(fresh, &rows[i]);
+        (void)teardown(&fresh);
+    }
+}
+
+static void an_answer_that_nobody_asked_for_is_no_answer(void **state)
+{
+    stage *stage = *state;
+    reply(stage, 7, 0, 1);
+    toa_queries_finish(stage->queries);
+    assert_int_equal(stage->n_told, 0);
+}
+
+static void the_second_answer_to_a_question_is_none(void **state)
+{
+    stage *stage = *state;
+    ask(stage, 7, 0);
+    reply(stage, 7, 1, 0);
+    reply(stage, 7, 2, 1);
+    toa_queries_finish(stage->queries);
+    assert_int_equal(stage->n_told, 1);
+}
+
+static void every_question_is_agreed_disagreed_or_unanswered(void **state)
+{
+    stage *stage = *state;
+    const uint32_t n = 20000; /* more than are kept open or put off */
+    for (uint32_t i = 0; i < n; i++) {
+        ask(stage, i, 1);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        reply(stage, i, 1, i % 2 == 0 ? 0 : 9);
+    }
+    toa_queries_finish(stage->queries);
+    toa_queries_totals totals = toa_queries_count(stage->queries);
+    assert_int_equal(totals.queries, n);
+    assert_int_equal(totals.agree + totals.disagree + totals.unanswered, n);
+    assert_true(totals.agree > 1000 && totals.disagree > 1000 && totals.unanswered > 1000);
+    assert_int_equal(stage->n_told, totals.agree + totals.disagree);
+}
+
+static void version_two_compares_the_reason(void **state)
+{
+    stage *stage = *state;
+    uint8_t bytes[TOA_DATAGRAM_MAX];
+    toa_query query = {.version = 2, .id = 1, .fake = at("[2001:db8::7]:1")};
+    toa_answer right = {.word = TOA_NEVER_SEEN};
+    toa_answer wrong = {.word = TOA_PENDING};
+    datagram(stage, bytes, toa_query_encode(&query, bytes), true, 0);
+    datagram(stage, bytes, toa_reply_encode(&query, &right, bytes), false, 0);
+    assert_true(stage->n_told == 1 && stage->agrees);
+    datagram(stage, bytes, toa_query_encode(&query, bytes), true, 0);
+    datagram(stage, bytes, toa_reply_encode(&query, &wrong, bytes), false, 0);
+    toa_queries_finish(stage->queries);
+    assert_true(stage->n_told == 2 && !stage->agrees);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_agree_within_two_milliseconds),
+        cmocka_unit_test_setup_teardown(an_answer_that_nobody_asked_for_is_no_answer, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_second_answer_to_a_question_is_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_question_is_agreed_disagreed_or_unanswered, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(version_two_compares_the_reason, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
