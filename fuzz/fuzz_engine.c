@@ -1,0 +1,476 @@
+/*
+ * The engine against a naive model (engine/tests/model.h), after every operation.
+ *
+ * The input: five bytes of configuration, then operations, each a byte and what it needs. The
+ * spaces of flows, sequence numbers, options and times are small, so that they meet. Byte 0 of the
+ * configuration chooses between a table that is large enough for all flows, where every answer must
+ * be the model's, and one of 16 records, where flows are pushed out: there every address that is
+ * handed out must be one that the model might say, and the counters must add up.
+ */
+#include "../engine/tests/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The input, byte by byte; zeros behind its end ------------------------------------------- */
+
+typedef struct input {
+    const uint8_t *at;
+    size_t left;
+} input;
+
+static unsigned take(input *in)
+{
+    if (in->left == 0) {
+        return 0;
+    }
+    in->left--;
+    return *in->at++;
+}
+
+static void must(bool holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "fuzz_engine: %s\n", what);
+        abort();
+    }
+}
+
+/* ---- What is tested -------------------------------------------------------------------------- */
+
+struct trial {
+    toa_dialects dialects;
+    toa_server servers[2];
+    toa_prefix trust[2];
+    toa_config config;
+    bool tiny;
+    bool shown; /* print what happens: TOA_FUZZ_SHOW is set */
+    void *memory;
+    toa_engine *engine;
+    toa_model *model;
+    toa_time now;
+};
+
+enum { N_FAKES = 4, N_SERVERS = 3 };
+
+/* Of each four fakes two are IPv4, one is IPv6 and one is IPv4 in IPv6 form. */
+static toa_endpoint fake_of(unsigned i)
+{
+    toa_endpoint fake = {.port = (uint16_t)(40000 + i / N_FAKES), .version = 4, .has_port = 1};
+    if (i % N_FAKES < 2) {
+        fake.ip[0] = 10;
+        fake.ip[3] = (uint8_t)(i % N_FAKES);
+        return fake;
+    }
+    fake.version = 6;
+    fake.ip[10] = fake.ip[11] = i % N_FAKES == 2 ? 0x20 : 0xff;
+    fake.ip[12] = 10;
+    return fake;
+}
+
+static toa_endpoint server_of(unsigned i)
+{
+    toa_endpoint server = {
+        .ip = {192, 0, 2, 1}, .port = (uint16_t)(443 + i), .version = 4, .has_port = 1};
+    return server;
+}
+
+static void use_dialects(struct trial *trial, unsigned choice)
+{
+    static const char *const names[] = {"tencent", "lvs",         "ucloud",      "bytedance",
+                                        "cdn",     "alibaba-vpc", "alibaba-vpc6"};
+    if (choice % 2 == 0) {
+        toa_dialects_default(&trial->dialects);
+        return;
+    }
+    toa_dialects_clear(&trial->dialects);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        must(toa_dialects_add(&trial->dialects, names[i], strlen(names[i])) == NULL, "dialects");
+    }
+}
+
+static void use_config(struct trial *trial, input *in)
+{
+    static const toa_time ttls[] = {1, 2, 10, TOA_SECOND, TOA_TTL_DEFAULT, INT64_MAX};
+    unsigned modes = take(in);
+    unsigned more = take(in);
+    trial->tiny = modes % 2 == 1;
+    use_dialects(trial, modes >> 1);
+    trial->config = (toa_config){
+        .dialects = &trial->dialects,
+        .ttl = ttls[take(in) % (sizeof ttls / sizeof ttls[0])],
+        .hash_key = {take(in), take(in)},
+        .hold = (modes >> 2) % 2 == 0 ? TOA_HOLD_TTL : TOA_HOLD_CONNECTION,
+        .duplicates = (toa_duplicates)(more % 3),
+        .midstream = !trial->tiny && (modes >> 3) % 2 == 1,
+    };
+    if ((modes >> 4) % 2 == 1) { /* only the first two servers are watched */
+        trial->config.servers = trial->servers;
+        trial->config.n_servers = 2;
+        for (unsigned i = 0; i < 2; i++) {
+            toa_endpoint server = server_of(i);
+            trial->servers[i] = (toa_server){
+                .port_low = server.port, .port_high = server.port, .version = i == 0 ? 4 : 0};
+            memcpy(trial->servers[i].ip, server.ip, i == 0 ? 4 : 0);
+        }
+    }
+    if ((modes >> 5) % 2 == 1) { /* not the second fake of four */
+        trial->config.trust = trial->trust;
+        trial->config.n_trust = 2;
+        trial->trust[0] = (toa_prefix){.ip = {10}, .version = 4, .bits = 32};
+        trial->trust[1] = (toa_prefix){.version = 6, .bits = 0};
+    }
+}
+
+static void trial_open(struct trial *trial)
+{
+    size_t size = toa_engine_size(trial->tiny ? 1 : 1024);
+    trial->shown = getenv("TOA_FUZZ_SHOW") != NULL;
+    trial->memory = malloc(size);
+    must(trial->memory != NULL, "memory");
+    memset(trial->memory, 0xa5, size);
+    trial->engine = toa_engine_init(trial->memory, size, &trial->config);
+    must(trial->engine != NULL, "init");
+    trial->model = model_open(&trial->config);
+}
+
+static void trial_close(struct trial *trial)
+{
+    model_close(trial->model);
+    free(trial->memory);
+}
+
+/* ---- Comparisons ----------------------------------------------------------------------------- */
+
+static void show_endpoint(const char *name, const toa_endpoint *endpoint)
+{
+    char text[TOA_ENDPOINT_TEXT];
+    if (endpoint->version != 0) {
+        (void)toa_endpoint_format(endpoint, text);
+        fprintf(stderr, " %s=%s", name, text);
+    }
+}
+
+static void show_mapping(const char *name, const toa_mapping *mapping)
+{
+    show_endpoint(name, &mapping->client);
+    show_endpoint("vip", &mapping->vip);
+    fprintf(stderr, "/%d/%s", mapping->kind, toa_carrier_name((toa_carrier)mapping->carrier));
+}
+
+static void show_event(const char *whose, const toa_event *event)
+{
+    fprintf(stderr, "  %s: %s%s", whose, event->replaced ? "replace, " : "",
+            toa_word_name(event->verdict));
+    show_endpoint("fake", &event->fake);
+    show_endpoint("server", &event->server);
+    show_mapping("mapping", &event->mapping);
+    show_mapping("former", &event->former);
+    fprintf(stderr, "\n");
+}
+
+static void show_answer(const char *whose, const toa_answer *answer)
+{
+    fprintf(stderr, "  %s: %s%s age %lld free %d", whose, toa_word_name(answer->word),
+            answer->ambiguous ? " (ambiguous)" : "", (long long)answer->age, answer->options_free);
+    show_endpoint("server", &answer->server);
+    show_mapping("mapping", &answer->mapping);
+    show_mapping("former", &answer->former);
+    fprintf(stderr, "\n");
+}
+
+static bool mappings_equal(const toa_mapping *a, const toa_mapping *b)
+{
+    return toa_endpoint_equal(&a->client, &b->client) && toa_endpoint_equal(&a->vip, &b->vip) &&
+           a->kind == b->kind && a->carrier == b->carrier;
+}
+
+static bool events_equal(const toa_event *a, const toa_event *b)
+{
+    return a->verdict == b->verdict && toa_endpoint_equal(&a->fake, &b->fake) &&
+           toa_endpoint_equal(&a->server, &b->server) && mappings_equal(&a->mapping, &b->mapping) &&
+           mappings_equal(&a->former, &b->former) && a->replaced == b->replaced;
+}
+
+static bool answers_equal(const toa_answer *a, const toa_answer *b)
+{
+    return a->word == b->word && mappings_equal(&a->mapping, &b->mapping) &&
+           mappings_equal(&a->former, &b->former) && toa_endpoint_equal(&a->server, &b->server) &&
+           a->age == b->age && a->options_free == b->options_free && a->ambiguous == b->ambiguous;
+}
+
+static bool is_answer(toa_word word)
+{
+    return word <= TOA_TRUNCATED || word == TOA_AMBIGUOUS || word == TOA_DUPLICATE ||
+           word == TOA_MIDSTREAM;
+}
+
+static void ask(const struct trial *trial, const toa_endpoint *fake, const toa_endpoint *server,
+                toa_time now)
+{
+    toa_answer got;
+    toa_answer wanted;
+    memset(&got, 0x5a, sizeof got);
+    toa_word word = toa_engine_lookup(trial->engine, fake, server, now, &got);
+    (void)model_lookup(trial->model, fake, server, now, &wanted);
+    if (trial->shown) {
+        show_endpoint("ask", fake);
+        fprintf(stderr, "%s at %lld\n", server == NULL ? "" : " and server", (long long)now);
+        show_answer("engine", &got);
+        show_answer("model", &wanted);
+    }
+    must(word == got.word && is_answer(word), "not an answer");
+    must(got.age >= 0, "an age below 0");
+    must((word == TOA_FOUND) == (got.mapping.client.version != 0), "a client without being found");
+    if (!trial->tiny) {
+        must(answers_equal(&got, &wanted), "another answer than the model's");
+    } else if (word == TOA_FOUND) {
+        toa_time latest = toa_engine_now(trial->engine);
+        toa_endpoint of = *fake;
+        if (of.version == 6 && of.ip[10] == 0xff) { /* IPv4 in IPv6 form */
+            of = (toa_endpoint){.port = fake->port, .version = 4, .has_port = 1};
+            memcpy(of.ip, fake->ip + 12, 4);
+        }
+        must(model_might_say(trial->model, &of, &got.server, &got.mapping.client,
+                             now < latest ? latest : now),
+             "an address that is wrong");
+    }
+}
+
+static void check_counters(const struct trial *trial)
+{
+    toa_counters got;
+    toa_counters wanted;
+    uint64_t sum = 0;
+    toa_engine_counters(trial->engine, &got);
+    model_counters(trial->model, &wanted);
+    for (size_t i = 0; i < TOA_N_WORDS; i++) {
+        sum += got.verdicts[i];
+        must(trial->tiny || got.verdicts[i] == wanted.verdicts[i], "another count of verdicts");
+    }
+    must(got.frames == sum && sum == wanted.frames, "frames are not the sum of verdicts");
+    must(got.time_backwards == wanted.time_backwards, "another count of times");
+    must(got.several == wanted.several, "another count of several");
+    if (!trial->tiny) {
+        must(got.replaced == wanted.replaced, "another count of replaced");
+        must(got.broken_rest == wanted.broken_rest, "another count of broken lists");
+        must(got.pushed_expired + got.pushed_pending + got.pushed_mapping == 0, "pushed out");
+    }
+}
+
+static void check_live(const struct trial *trial, toa_time now)
+{
+    size_t n = toa_engine_live(trial->engine, now);
+    must(n <= toa_engine_records(trial->engine), "more mappings than records");
+    must(trial->tiny || n == model_live(trial->model, now), "another number of mappings");
+}
+
+/* ---- Operations ------------------------------------------------------------------------------ */
+
+/* Options that may stand in a list, broken ones last. The fourth byte of a client's address, and
+ * of its port, is replaced by a small number. */
+static const struct {
+    uint8_t len;
+    uint8_t vary_at; /* 0: nothing */
+    uint8_t bytes[40];
+} stock[] = {
+    {8, 7, {254, 8, 0x10, 0x00, 203, 0, 113, 0}},
+    {8, 7, {200, 8, 0x10, 0x00, 203, 0, 113, 0}},
+    {20, 19, {254, 20, 0x20, 0x00, 0x20, 0x01, 0x0d, 0xb8}},
+    {20, 19, {253, 20, 0x20, 0x00, 0x20, 0x01, 0x0d, 0xb8}},
+    {8, 7, {253, 8, 0x10, 0x00, 203, 0, 113, 0}},
+    {8, 7, {254, 8, 0xf9, 0x89, 203, 0, 113, 0}},
+    {8, 7, {254, 8, 0xe2, 0xd4, 0xc3, 0xd9, 0, 0}},
+    {8, 7, {250, 8, 0x00, 0x50, 10, 9, 0, 0}},
+    {8, 7, {202, 8, 0x00, 0x51, 10, 9, 0, 0}},
+    {16, 7, {254, 16, 0x10, 0x00, 203, 0, 113, 0, 0, 0, 0x00, 0x52, 10, 9, 0, 1}},
+    {20, 7, {252, 20, 0x10, 0x00, 203, 0, 113, 0, 1, 2, 3, 4, 10, 9, 0, 2, 0x00, 0x53}},
+    {40, 19, {249, 40, 0x20, 0x00, 0x20, 0x01}},
+    {7, 6, {28, 7, 1, 203, 0, 113, 0}},
+    {19, 18, {28, 19, 1, 0x20, 0x01}},
+    {4, 0, {2, 4, 0x05, 0xb4}},
+    {1, 0, {1}},
+    {1, 0, {0}},
+    {2, 0, {254, 1}},
+    {1, 0, {254}},
+    {4, 0, {254, 40, 0, 0}},
+};
+
+/* One to three options of the stock, or bytes of the input as they are. */
+static size_t make_options(input *in, uint8_t out[TOA_OPTIONS_MAX])
+{
+    unsigned how = take(in);
+    size_t len = 0;
+    if (how >= 0xf8) {
+        for (len = 0; len < (how & 7) * 4 && in->left != 0; len++) {
+            out[len] = (uint8_t)take(in);
+        }
+        return len;
+    }
+    for (unsigned n = how & 3; n > 0; n--) {
+        unsigned which = take(in);
+        size_t i = which % (sizeof stock / sizeof stock[0]);
+        if (len + stock[i].len > TOA_OPTIONS_MAX) {
+            break;
+        }
+        memcpy(out + len, stock[i].bytes, stock[i].len);
+        if (stock[i].vary_at != 0) {
+            out[len + stock[i].vary_at] = (uint8_t)(1 + (how >> 2) % 2 + which / 128);
+        }
+        len += stock[i].len;
+    }
+    return len;
+}
+
+static uint32_t make_seq(unsigned choice)
+{
+    static const uint32_t isns[] = {100, 5000, UINT32_MAX, 101};
+    static const uint32_t behind[] = {0, 1, 1, 1, 2, 1 + 70, 1 + 4464, UINT32_MAX};
+    return isns[choice % 4] + behind[(choice >> 2) % 8];
+}
+
+static uint32_t make_data_len(unsigned choice)
+{
+    static const uint32_t lens[] = {0, 0, 0, 70, 1, 65536 + 4464, 70, UINT32_MAX};
+    return lens[choice % 8];
+}
+
+static uint8_t make_flags(unsigned choice)
+{
+    static const uint8_t flags[] = {
+        TOA_TCP_SYN,
+        TOA_TCP_SYN,
+        TOA_TCP_SYN,
+        TOA_TCP_ACK,
+        TOA_TCP_ACK,
+        TOA_TCP_ACK,
+        TOA_TCP_ACK | TOA_TCP_PSH,
+        TOA_TCP_ACK | TOA_TCP_PSH,
+        TOA_TCP_ACK | TOA_TCP_FIN,
+        TOA_TCP_RST,
+        TOA_TCP_ACK | TOA_TCP_RST,
+        TOA_TCP_SYN | TOA_TCP_ACK,
+        TOA_TCP_SYN | TOA_TCP_FIN,
+        TOA_TCP_SYN | TOA_TCP_RST,
+        0,
+        TOA_TCP_SYN | TOA_TCP_URG | 0xc0,
+    };
+    return flags[choice % 16];
+}
+
+static void op_segment(struct trial *trial, input *in, unsigned op)
+{
+    uint8_t options[TOA_OPTIONS_MAX];
+    unsigned who = take(in);
+    unsigned where = take(in);
+    toa_endpoint fake = fake_of(trial->tiny ? who % 64 : who % 8);
+    toa_endpoint server = server_of((who >> 6) % N_SERVERS);
+    bool back = where >= 0xf0; /* from the server */
+    toa_segment segment = {
+        .source = back ? server : fake,
+        .destination = back ? fake : server,
+        .seq = make_seq(where),
+        .ack = where,
+        .data_len = make_data_len(where >> 5),
+        .flags = make_flags(op),
+    };
+    size_t len = make_options(in, options);
+    size_t cut = where % 32 == 31 && len > 0 ? 1 + where / 32 % len : 0;
+    toa_event got;
+    toa_event wanted;
+
+    segment.options_len =
+        (uint8_t)((len + 3) / 4 * 4 > TOA_OPTIONS_MAX ? TOA_OPTIONS_MAX : (len + 3) / 4 * 4);
+    segment.options = toa_options_begin(options, len - cut, len);
+    toa_word word = toa_engine_segment(trial->engine, &segment, trial->now, &got);
+    (void)model_segment(trial->model, &segment, trial->now, &wanted);
+    if (trial->shown) {
+        fprintf(stderr, "%lld flags %02x seq %u data %u", (long long)trial->now, segment.flags,
+                segment.seq, segment.data_len);
+        show_endpoint("from", &segment.source);
+        show_endpoint("to", &segment.destination);
+        fprintf(stderr, " options");
+        for (size_t i = 0; i < len; i++) {
+            fprintf(stderr, "%s%02x", i == len - cut ? "|" : " ", options[i]);
+        }
+        fprintf(stderr, "\n");
+        show_event("engine", &got);
+        show_event("model", &wanted);
+    }
+    must(word == got.verdict, "the verdict is not the event's");
+    must(trial->tiny || events_equal(&got, &wanted), "another event than the model's");
+    ask(trial, &fake, NULL, trial->now);
+    ask(trial, &fake, &server, trial->now);
+}
+
+/* Exact edges of the expiry are hit by small steps, and by steps of the ttl. */
+static void op_time(struct trial *trial, input *in)
+{
+    static const toa_time steps[] = {0, 1, 2, 9, 10, TOA_SECOND, 14 * TOA_SECOND, -1, -10};
+    unsigned choice = take(in);
+    toa_time step = steps[choice % (sizeof steps / sizeof steps[0])];
+    if (choice >= 0xf0) {
+        static const toa_time ends[] = {INT64_MIN, INT64_MIN + 1, -1, 0, INT64_MAX - 1, INT64_MAX};
+        trial->now = ends[choice % 6];
+        return;
+    }
+    if (choice >= 0xe0) {
+        step = trial->config.ttl;
+    } else if (choice >= 0xd0) {
+        step = trial->config.ttl - 1;
+    }
+    if (step >= 0 ? trial->now <= INT64_MAX - step : trial->now >= INT64_MIN - step) {
+        trial->now += step;
+    }
+}
+
+static void op_ask(const struct trial *trial, input *in)
+{
+    unsigned who = take(in);
+    unsigned when = take(in);
+    toa_endpoint fake = fake_of(trial->tiny ? who % 64 : who % 8);
+    toa_endpoint server = server_of((who >> 6) % N_SERVERS);
+    toa_time now = trial->now;
+    if (when < 0x80 && now <= INT64_MAX - TOA_TTL_DEFAULT) {
+        now += when % 2 == 0 ? (toa_time)when : TOA_TTL_DEFAULT - when / 2 % 2;
+    }
+    ask(trial, &fake, (when & 4) == 0 ? NULL : &server, now);
+}
+
+static void op_ask_all(const struct trial *trial)
+{
+    for (unsigned f = 0; f < (trial->tiny ? 64 : 8); f++) {
+        toa_endpoint fake = fake_of(f);
+        ask(trial, &fake, NULL, trial->now);
+        for (unsigned s = 0; s < N_SERVERS; s++) {
+            toa_endpoint server = server_of(s);
+            ask(trial, &fake, &server, trial->now);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    input in = {data, size};
+    struct trial trial = {.now = 0};
+    use_config(&trial, &in);
+    trial_open(&trial);
+    for (unsigned n = 0; n < 400 && in.left != 0; n++) {
+        unsigned op = take(&in);
+        if (op < 0xc0) {
+            op_segment(&trial, &in, op);
+        } else if (op < 0xe8) {
+            op_time(&trial, &in);
+        } else {
+            op_ask(&trial, &in);
+        }
+        check_counters(&trial);
+    }
+    op_ask_all(&trial);
+    check_live(&trial, trial.now);
+    trial_close(&trial);
+    return 0;
+}
