@@ -5,7 +5,7 @@ function(toa_warnings target)
     target_compile_options(${target} PRIVATE
         -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wstrict-prototypes
         -Wmissing-prototypes -Wmissing-declarations -Wold-style-definition -Wpointer-arith
-        -Wcast-qual -Wcast-align -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wnull-dereference
+        -Wcast-qual -Wcast-align -Wwrite-strings -Wundef -Wvla -Wformat=2
         -Wdouble-promotion -Wimplicit-fallthrough
         $<$<C_COMPILER_ID:Clang>:-Wshadow>
         $<$<C_COMPILER_ID:GNU>:-Wshadow=local -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wcast-align=strict>)
