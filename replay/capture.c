@@ -693,7 +693,8 @@ static toa_capture *capture_new(toa_source *source, const char *name, size_t win
 
 toa_capture *toa_capture_open(const char *path)
 {
-    return capture_new(toa_source_open(path), path, TOA_CAPTURE_WINDOW);
+    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+    return capture_new(toa_source_open(path), name, TOA_CAPTURE_WINDOW);
 }
 
 toa_capture *toa_capture_open_memory(const char *name, const void *bytes, size_t len, size_t piece)

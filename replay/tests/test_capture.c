@@ -153,6 +153,12 @@ static const format_row formats[] = {
      "f: byte 0: not a pcap or pcapng file: it is too short"},
     {"other bytes are no capture", "7f454c46 00000000", "corrupt",
      "f: byte 0: not a pcap or pcapng file: it begins with other bytes"},
+    {"two bytes of gzip are gzip, cut", "1f8b", "truncated",
+     "f: byte 0: the file ends inside a gzip member, after 0 uncompressed bytes"},
+    {"half of zstd's magic is not zstd", "28b50000 00000000", "corrupt",
+     "f: byte 0: not a pcap or pcapng file: it begins with other bytes"},
+    {"half of a skippable frame's magic is not zstd", "502a0000 00000000", "corrupt",
+     "f: byte 0: not a pcap or pcapng file: it begins with other bytes"},
     {"a text that begins as pcapng does is no capture", "0a0d0d0a 41424344 45464748", "corrupt",
      "f: byte 0: not a pcap or pcapng file: it has no byte-order magic"},
     {"a pcap file without records ends", PCAP, "end", ""},
@@ -192,6 +198,10 @@ static const format_row formats[] = {
      "f: byte 0: unknown pcap version 2.5"},
     {"version 1.4 is unknown", "d4c3b2a1 0100 0400 00000000 00000000 ffff0000 01000000", "corrupt",
      "f: byte 0: unknown pcap version 1.4"},
+    {"version 3.0 is unknown", "d4c3b2a1 0300 0000 00000000 00000000 ffff0000 01000000", "corrupt",
+     "f: byte 0: unknown pcap version 3.0"},
+    {"version 543.1 is unknown", "d4c3b2a1 1f02 0100 00000000 00000000 ffff0000 01000000",
+     "corrupt", "f: byte 0: unknown pcap version 543.1"},
     {"captured above original is given whole and flagged",
      PCAP "01000000 02000000 04000000 03000000 deadbeef", "1#0 4/3! 1000002000 deadbeef; end", ""},
     {"a record above the snap length is cut to it",
@@ -290,6 +300,11 @@ static const format_row formats[] = {
     {"an offset of four bytes", SECTION
      "01000000 1c000000 0100 0000 00000000 0e00 0400 00000000 1c000000", "corrupt",
      "f: byte 28: an if_tsoffset that is not eight bytes, or a second one"},
+    {"options may end with their block, without an end of options", SECTION
+     "01000000 1c000000 0100 0000 00000000 0200 0400 65746830 1c000000" SECTION, "end", ""},
+    {"options may end with the end of options", SECTION
+     "01000000 18000000 0100 0000 00000000 0000 0000 18000000" ENHANCED(FIRST),
+     "1#0 4/6 1000 deadbeef; end", ""},
     {"options behind the end of options are not looked at", SECTION
      "01000000 20000000 0100 0000 00000000 0000 0000 0900 ffff 00000000 20000000" ENHANCED(FIRST),
      "1#0 4/6 1000 deadbeef; end", ""},
@@ -380,6 +395,13 @@ static const time_row times[] = {
     {"the last microsecond", 6, 0, 9223372036854775, 9223372036854775000},
     {"a microsecond later", 6, 0, 9223372036854776, INT64_MAX},
     {"all seconds that 64 bits hold", 0, 0, UINT64_MAX, INT64_MAX},
+    {"an offset that leaves nothing", 6, -5, 5000000, 0},
+    {"an offset that leaves less than nothing", 6, -3, 1500000, -1500000000},
+    {"the last second, with an offset", 0, 1, 9223372035, 9223372036 * TOA_SECOND},
+    {"the first second", 0, -9223372036, 0, -9223372036 * TOA_SECOND},
+    {"a second before it", 0, -9223372037, 0, INT64_MIN},
+    {"an offset as large as seconds get", 0, 9223372036, 0, 9223372036 * TOA_SECOND},
+    {"too many seconds in the stamp alone", 0, 1, 9223372037, INT64_MAX},
     {"an offset far above", 6, INT64_MAX, 0, INT64_MAX},
     {"offset and seconds that only together are too many", 0, 9223372036, 1, INT64_MAX},
     {"an offset far below", 6, INT64_MIN, 0, INT64_MIN},
@@ -679,7 +701,8 @@ static void test_standard_input(void **state)
     list(capture, listing, error, sizeof error);
     assert_true(read(0, bytes, 1) == 0);
     assert_string_equal(listing, "1#0 4/6 1000002000 deadbeef; truncated");
-    assert_string_equal(error, "-: byte 44: what begins here is cut: the file ends at byte 45");
+    assert_string_equal(
+        error, "standard input: byte 44: what begins here is cut: the file ends at byte 45");
     if (saved >= 0) {
         assert_int_equal(dup2(saved, 0), 0);
         assert_int_equal(close(saved), 0);
