@@ -15,6 +15,7 @@ enum { AT_MAGIC = 0, AT_ID = 4, AT_TYPE = 8 };
 enum {
     AT_FAKE_VERSION = 9,
     AT_SERVER_VERSION = 10,
+    AT_RESERVED = 11,
     AT_WAIT = 12,
     AT_FAKE_PORT = 14,
     AT_FAKE_IP = 16,
@@ -31,6 +32,7 @@ enum {
     AT_KIND = 12,
     AT_CARRIER = 13,
     AT_VERSIONS = 14,
+    AT_FLOW_VERSION = 15,
     AT_CLIENT_PORT = 16,
     AT_CLIENT_IP = 18,
     AT_VIP_PORT = 34,
@@ -121,7 +123,7 @@ static toa_word query_decode_v2(const uint8_t *bytes, toa_query *out)
     toa_query query = {.version = 2, .id = get_u32(bytes + AT_ID)};
     query.wait_ms = get_u16(bytes + AT_WAIT);
     bool sound =
-        bytes[AT_TYPE] == TYPE_QUERY && bytes[AT_FAKE_VERSION] != 0 && bytes[11] == 0 &&
+        bytes[AT_TYPE] == TYPE_QUERY && bytes[AT_FAKE_VERSION] != 0 && bytes[AT_RESERVED] == 0 &&
         get_endpoint(bytes + AT_FAKE_IP, bytes + AT_FAKE_PORT, bytes[AT_FAKE_VERSION], true,
                      &query.fake) &&
         get_endpoint(bytes + AT_SERVER_IP, bytes + AT_SERVER_PORT, bytes[AT_SERVER_VERSION],
@@ -151,22 +153,15 @@ toa_word toa_query_decode(const uint8_t *bytes, size_t len, toa_query *out)
     return TOA_FOUND;
 }
 
-size_t toa_query_encode(const toa_query *query, uint8_t out[TOA_DATAGRAM_MAX])
+static void query_encode_v1(const toa_query *query, uint8_t *out)
 {
-    if (query->fake.version == 0 || query->fake.has_port == 0 ||
-        (query->server.version != 0 && query->server.has_port == 0)) {
-        return 0;
-    }
-    if (query->version == 1) {
-        if (query->fake.version != 4 || query->server.version != 0 || query->wait_ms != 0) {
-            return 0;
-        }
-        put_u32(out, query->id);
-        memcpy(out + 4, query->fake.ip, 4);
-        put_u16(out + 8, query->fake.port);
-        return TOA_QUERY_V1_LEN;
-    }
-    memset(out, 0, TOA_QUERY_V2_LEN);
+    put_u32(out, query->id);
+    memcpy(out + 4, query->fake.ip, 4);
+    put_u16(out + 8, query->fake.port);
+}
+
+static void query_encode_v2(const toa_query *query, uint8_t *out)
+{
     memcpy(out + AT_MAGIC, magic, sizeof magic);
     put_u32(out + AT_ID, query->id);
     out[AT_TYPE] = TYPE_QUERY;
@@ -175,7 +170,31 @@ size_t toa_query_encode(const toa_query *query, uint8_t out[TOA_DATAGRAM_MAX])
     put_u16(out + AT_WAIT, query->wait_ms);
     put_endpoint(out + AT_FAKE_IP, out + AT_FAKE_PORT, &query->fake);
     put_endpoint(out + AT_SERVER_IP, out + AT_SERVER_PORT, &query->server);
-    return TOA_QUERY_V2_LEN;
+}
+
+/* Whether the bytes say all of the question: what does not fit its version is lost in them. */
+static bool says(const uint8_t *bytes, size_t len, const toa_query *query)
+{
+    toa_query read;
+    return toa_query_decode(bytes, len, &read) == TOA_FOUND && read.version == query->version &&
+           read.id == query->id && toa_endpoint_equal(&read.fake, &query->fake) &&
+           toa_endpoint_equal(&read.server, &query->server) && read.wait_ms == query->wait_ms;
+}
+
+size_t toa_query_encode(const toa_query *query, uint8_t out[TOA_DATAGRAM_MAX])
+{
+    uint8_t bytes[TOA_DATAGRAM_MAX] = {0};
+    size_t len = query->version == 1 ? TOA_QUERY_V1_LEN : TOA_QUERY_V2_LEN;
+    if (query->version == 1) {
+        query_encode_v1(query, bytes);
+    } else {
+        query_encode_v2(query, bytes);
+    }
+    if (!says(bytes, len, query)) {
+        return 0;
+    }
+    memcpy(out, bytes, len);
+    return len;
 }
 
 /* ---- Answers --------------------------------------------------------------------------------- */
@@ -213,7 +232,7 @@ size_t toa_reply_encode(const toa_query *query, const toa_answer *answer,
     out[AT_KIND] = mapping->kind;
     out[AT_CARRIER] = mapping->carrier;
     out[AT_VERSIONS] = (uint8_t)(mapping->client.version << 4 | mapping->vip.version);
-    out[AT_VERSIONS + 1] = answer->server.version;
+    out[AT_FLOW_VERSION] = answer->server.version;
     put_endpoint(out + AT_CLIENT_IP, out + AT_CLIENT_PORT, &mapping->client);
     put_endpoint(out + AT_VIP_IP, out + AT_VIP_PORT, &mapping->vip);
     put_endpoint(out + AT_FLOW_IP, out + AT_FLOW_PORT, &answer->server);
@@ -246,7 +265,7 @@ static toa_word reply_decode_v2(const uint8_t *bytes, toa_reply *out)
 {
     uint8_t flags = bytes[AT_FLAGS];
     uint8_t versions = bytes[AT_VERSIONS];
-    uint8_t server_version = bytes[AT_VERSIONS + 1];
+    uint8_t server_version = bytes[AT_FLOW_VERSION];
     uint64_t age = get_u64(bytes + AT_AGE);
     bool found = bytes[AT_WORD] == TOA_FOUND;
     toa_answer answer = {

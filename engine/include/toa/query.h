@@ -33,13 +33,17 @@ typedef struct toa_query {
 /*
  * Reads a datagram.
  *   TOA_FOUND      *out is the question
- *   TOA_FOREIGN    neither version's length, or 80 bytes without version 2's magic: no answer is
- * due TOA_MALFORMED  version 2 with a field out of range
+ *   TOA_FOREIGN    of neither version's length, or of 80 bytes without version 2's magic
+ *   TOA_MALFORMED  version 2, with a field out of range
+ * No answer is due to either.
  */
 TOA_API toa_word toa_query_decode(const uint8_t *bytes, size_t len, toa_query *out);
 
-/* Writes a question. Returns its length; 0 when it does not fit its version (1: an IPv6 fake
- * endpoint or a server; either: a fake endpoint without a port). */
+/*
+ * Writes a question. Returns its length; 0, and nothing is written, when its version has no room
+ * for it (1: an IPv6 fake endpoint, a server, a wait), there is no such version, or an endpoint is
+ * none or has no port.
+ */
 TOA_API size_t toa_query_encode(const toa_query *query, uint8_t out[TOA_DATAGRAM_MAX]);
 
 /* An answer as a client gets it. Version 1 has `word` (TOA_FOUND, or TOA_NEVER_SEEN for its one
@@ -50,8 +54,11 @@ typedef struct toa_reply {
     toa_answer answer;
 } toa_reply;
 
-/* Writes the answer to a question. Returns its length. Version 1 says "not found" where it has no
- * room for what was found: a client with an IPv6 address or without a port. */
+/*
+ * Writes the answer to a question. Returns its length. Version 1 says "not found" where it has no
+ * room for what was found: a client with an IPv6 address or without a port. Version 2 leaves out
+ * answer->former, which identifies nobody.
+ */
 TOA_API size_t toa_reply_encode(const toa_query *query, const toa_answer *answer,
                                 uint8_t out[TOA_DATAGRAM_MAX]);
 
