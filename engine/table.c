@@ -25,19 +25,29 @@ static size_t second_bucket(const toa_table *table, uint64_t hash)
     return second == first_bucket(table, hash) ? second ^ 1 : second;
 }
 
-static uint64_t tag_of(uint64_t hash)
+/* A tag has 16 bits: what stands at the place above, and bits of the hash below, never all 0, so
+ * that a free place equals none. */
+enum { TAG_FREE = 0, TAG_PENDING = 1, TAG_MAPPING = 2, TAG_HELD = 3 };
+enum { TAG_HASH_BITS = 14, TAG_HASH = (1 << TAG_HASH_BITS) - 1 };
+
+static uint64_t tag_hash(uint64_t hash)
 {
-    uint64_t tag = hash >> 48;
+    uint64_t tag = hash >> (64 - TAG_HASH_BITS);
     return tag == 0 ? 1 : tag;
 }
 
-/* Four tags at once: the top bit of each lane that may equal `tag` (a lane above an equal one can
- * be marked wrongly; the record decides). */
+static uint64_t tag_of(uint64_t hash, toa_rank rank)
+{
+    uint64_t what = !rank.mapping ? TAG_PENDING : rank.held ? TAG_HELD : TAG_MAPPING;
+    return what << TAG_HASH_BITS | tag_hash(hash);
+}
+
+/* Four tags at once: bit 14 of each lane whose hash bits are `tag`. */
 static uint64_t lanes_equal(uint64_t tags, uint64_t tag)
 {
     const uint64_t ones = UINT64_C(0x0001000100010001);
-    uint64_t differ = tags ^ tag * ones;
-    return (differ - ones) & ~differ & ones << 15;
+    uint64_t differ = (tags ^ tag * ones) & TAG_HASH * ones;
+    return ~(differ + TAG_HASH * ones) & ones << TAG_HASH_BITS;
 }
 
 static void candidates_of(const toa_table *table, size_t bucket, uint64_t tag, toa_candidates *out)
@@ -47,7 +57,7 @@ static void candidates_of(const toa_table *table, size_t bucket, uint64_t tag, t
             atomic_load_explicit(&table->buckets[bucket].tags[half], memory_order_acquire);
         uint64_t lanes = lanes_equal(tags, tag);
         for (size_t lane = 0; lanes != 0; lane++, lanes >>= 16) {
-            if ((lanes & 0x8000) != 0) {
+            if ((lanes & 1 << TAG_HASH_BITS) != 0) {
                 out->places[out->n++] = bucket * TOA_BUCKET_RECORDS + half * 4 + lane;
             }
         }
@@ -56,7 +66,7 @@ static void candidates_of(const toa_table *table, size_t bucket, uint64_t tag, t
 
 void toa_table_candidates(const toa_table *table, uint64_t hash, toa_candidates *out)
 {
-    uint64_t tag = tag_of(hash);
+    uint64_t tag = tag_hash(hash);
     out->n = 0;
     candidates_of(table, first_bucket(table, hash), tag, out);
     candidates_of(table, second_bucket(table, hash), tag, out);
@@ -99,32 +109,14 @@ toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoi
     return TOA_NO_PLACE;
 }
 
-/* A rank in 64 bits: 0 for a free place, else the time above two flag bits. Times are cut to 62
- * bits (146 years around zero), which changes who is pushed out first and nothing else. */
-enum { RANK_PENDING = 1, RANK_MAPPING = 2, RANK_HELD = 3 };
-
-static uint64_t rank_pack(toa_rank rank)
+static toa_worth worth_of(unsigned what, toa_time at, toa_time now, toa_time ttl)
 {
-    const toa_time most = (INT64_C(1) << 61) - 1;
-    toa_time at = rank.at > most ? most : rank.at < -most ? -most : rank.at;
-    uint64_t flags = !rank.mapping ? RANK_PENDING : rank.held ? RANK_HELD : RANK_MAPPING;
-    return (uint64_t)(at + most) << 2 | flags;
-}
-
-static toa_time rank_time(uint64_t rank)
-{
-    return (toa_time)(rank >> 2) - ((INT64_C(1) << 61) - 1);
-}
-
-static toa_worth rank_worth(uint64_t rank, toa_time now, toa_time ttl)
-{
-    switch (rank & 3) {
-    case RANK_PENDING:
+    switch (what) {
+    case TAG_PENDING:
         return TOA_WORTH_PENDING;
-    case RANK_MAPPING:
-        return toa_time_since(rank_time(rank), now) < (uint64_t)ttl ? TOA_WORTH_MAPPING
-                                                                    : TOA_WORTH_EXPIRED;
-    case RANK_HELD:
+    case TAG_MAPPING:
+        return toa_time_since(at, now) < (uint64_t)ttl ? TOA_WORTH_MAPPING : TOA_WORTH_EXPIRED;
+    case TAG_HELD:
         return TOA_WORTH_MAPPING;
     default:
         return TOA_WORTH_FREE;
@@ -134,22 +126,25 @@ static toa_worth rank_worth(uint64_t rank, toa_time now, toa_time ttl)
 /* The best place of one bucket, and how many are free. */
 typedef struct offer {
     toa_place place;
-    uint64_t rank;
+    toa_time at;
     toa_worth worth;
     unsigned n_free;
 } offer;
 
-static offer bucket_offer(const toa_table *table, size_t bucket, toa_time now, toa_time ttl)
+static offer bucket_offer(const toa_table *table, size_t index, toa_time now, toa_time ttl)
 {
+    const toa_bucket *bucket = &table->buckets[index];
     offer best = {.place = TOA_NO_PLACE, .n_free = 0};
     for (size_t i = 0; i < TOA_BUCKET_RECORDS; i++) {
-        uint64_t rank = table->buckets[bucket].ranks[i];
-        toa_worth worth = rank_worth(rank, now, ttl);
+        uint64_t tags = atomic_load_explicit(&bucket->tags[i / 4], memory_order_relaxed);
+        unsigned what = (unsigned)(tags >> (i % 4 * 16 + TAG_HASH_BITS)) & 3;
+        toa_time at = bucket->times[i];
+        toa_worth worth = worth_of(what, at, now, ttl);
         best.n_free += worth == TOA_WORTH_FREE;
         if (best.place == TOA_NO_PLACE || worth < best.worth ||
-            (worth == best.worth && rank >> 2 < best.rank >> 2)) {
-            best.place = bucket * TOA_BUCKET_RECORDS + i;
-            best.rank = rank;
+            (worth == best.worth && at < best.at)) {
+            best.place = index * TOA_BUCKET_RECORDS + i;
+            best.at = at;
             best.worth = worth;
         }
     }
@@ -163,7 +158,7 @@ toa_place toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, t
     offer second = bucket_offer(table, second_bucket(table, hash), now, ttl);
     bool take_second = second.worth != first.worth     ? second.worth < first.worth
                        : first.worth == TOA_WORTH_FREE ? second.n_free > first.n_free
-                                                       : second.rank >> 2 < first.rank >> 2;
+                                                       : second.at < first.at;
     offer taken = take_second ? second : first;
     *worth = taken.worth;
     return taken.place;
@@ -188,9 +183,9 @@ void toa_table_write(const toa_table *table, toa_place place, uint64_t hash,
 
     unsigned shift = (unsigned)(i % 4) * 16;
     uint64_t tags = atomic_load_explicit(&bucket->tags[i / 4], memory_order_relaxed);
-    tags = (tags & ~(UINT64_C(0xffff) << shift)) | tag_of(hash) << shift;
+    tags = (tags & ~(UINT64_C(0xffff) << shift)) | tag_of(hash, rank) << shift;
     atomic_store_explicit(&bucket->tags[i / 4], tags, memory_order_release);
-    bucket->ranks[i] = rank_pack(rank);
+    bucket->times[i] = rank.at;
 }
 
 void toa_table_lose(const toa_table *table, toa_place place, toa_worth worth)

@@ -60,11 +60,11 @@ typedef enum toa_worth {
 } toa_worth;
 
 typedef struct toa_bucket {
-    _Atomic uint64_t tags[2];      /* four of 16 bits each; 0: free */
-    _Atomic uint32_t seqs[8];      /* of the records */
+    _Atomic uint64_t tags[2]; /* four of 16 bits each: two say what stands there, 14 are hash */
+    _Atomic uint32_t seqs[8]; /* of the records */
     _Atomic uint64_t lost_mapping; /* hash of the last live mapping that was pushed out */
     _Atomic uint64_t lost_other;   /* likewise, of the last flow without a live mapping */
-    uint64_t ranks[8];             /* the writer's: toa_rank */
+    toa_time times[8];             /* the writer's: toa_rank.at */
 } toa_bucket;
 static_assert(sizeof(toa_bucket) == 128, "two cache lines");
 

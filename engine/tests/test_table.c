@@ -1,11 +1,461 @@
+/*
+ * The table: where a flow goes, what it pushes out, and that nothing is lost otherwise. The table
+ * of 16 records has two buckets, which are the two choices of every flow: there, the order of
+ * replacement can be told exactly.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "table.h"
+
+/* Memory on a cache line, filled with `value`. */
+static void *lines(size_t size, int value)
+{
+    void *memory = aligned_alloc(64, size);
+    assert_non_null(memory);
+    return memset(memory, value, size);
+}
+
+static toa_table table_open(size_t n_records)
+{
+    size_t n_buckets = n_records / TOA_BUCKET_RECORDS;
+    return (toa_table){.buckets = lines(n_buckets * sizeof(toa_bucket), 0),
+                       .records = lines(n_records * sizeof(toa_record), 0xa5),
+                       .mask = n_buckets - 1,
+                       .hash_key = {3, 5}};
+}
+
+static void table_close(toa_table *table)
+{
+    free(table->buckets);
+    free((void *)(uintptr_t)table->records);
+}
+
+static toa_endpoint fake_of(unsigned i)
+{
+    toa_endpoint fake = {.ip = {10, 0}, .port = 40000, .version = 4, .has_port = 1};
+    fake.ip[1] = (uint8_t)(i >> 16);
+    fake.ip[2] = (uint8_t)(i >> 8);
+    fake.ip[3] = (uint8_t)i;
+    return fake;
+}
+
+static toa_endpoint server_of(unsigned i)
+{
+    return (toa_endpoint){
+        .ip = {192, 0, 2, 1}, .port = (uint16_t)(1 + i), .version = 4, .has_port = 1};
+}
+
+static void put(const toa_table *table, toa_place place, unsigned i, toa_rank rank)
+{
+    toa_record record = {.fake = fake_of(i), .server = server_of(0), .isn = i};
+    toa_table_write(table, place, toa_table_hash(table, &record.fake), &record, rank);
+}
+
+/* ---- Replacement, on the table itself -------------------------------------------------------- */
+
+/*
+ * 16 letters for 16 places; "now" is 1000, ttl 100:
+ *   .  free    p  pending    P  pending, older    m  a mapping that answers
+ *   M  likewise, older    h  held    H  held, older than any mapping    e  expired    E  longer ago
+ */
+static toa_rank rank_of(char letter)
+{
+    switch (letter) {
+    case 'p':
+        return (toa_rank){.at = 990};
+    case 'P':
+        return (toa_rank){.at = 5};
+    case 'm':
+        return (toa_rank){.at = 990, .mapping = true};
+    case 'M':
+        return (toa_rank){.at = 901, .mapping = true};
+    case 'h':
+        return (toa_rank){.at = 985, .mapping = true, .held = true};
+    case 'H':
+        return (toa_rank){.at = 10, .mapping = true, .held = true};
+    case 'e':
+        return (toa_rank){.at = 900, .mapping = true};
+    default:
+        return (toa_rank){.at = 899, .mapping = true};
+    }
+}
+
+static void test_what_is_pushed_out(void **state)
+{
+    static const struct {
+        const char *sentence;
+        const char *places;
+        const char *taken; /* the letter that goes */
+        toa_worth worth;
+    } rows[] = {
+        {"a free place is taken first", "EEEEPPP.EEEEPPPP", ".", TOA_WORTH_FREE},
+        {"in either bucket", "EEEEPPPPEEEEPPP.", ".", TOA_WORTH_FREE},
+        {"then an expired mapping", "mmmmpppPmmmepppP", "e", TOA_WORTH_EXPIRED},
+        {"though only by 1 ns", "MMMMMMMeMMMMMMMM", "e", TOA_WORTH_EXPIRED},
+        {"the one that expired first", "eeeeeeeeeeeeeEee", "E", TOA_WORTH_EXPIRED},
+        {"the one that expired first, in the other bucket", "eeeEeeeeeeeeeeee", "E",
+         TOA_WORTH_EXPIRED},
+        {"then a flow without mapping", "mmmmmmmmmmMMMMMp", "p", TOA_WORTH_PENDING},
+        {"the one that was opened first", "mmmpppppppppppPp", "P", TOA_WORTH_PENDING},
+        {"then the oldest mapping", "mmmmmmmmmmmMmmmm", "M", TOA_WORTH_MAPPING},
+        {"a held mapping is a mapping", "hhhhhhhhHhhhhhhh", "H", TOA_WORTH_MAPPING},
+        {"a held mapping that is old does not count as expired", "HHHHHHHHHHHHHHHe", "e",
+         TOA_WORTH_EXPIRED},
+        {"a held mapping goes after any pending flow", "HHHHHHHHHHHHHHHp", "p", TOA_WORTH_PENDING},
+        {"by its age among mappings", "mmmhmmmmmmmmmmmm", "h", TOA_WORTH_MAPPING},
+    };
+    (void)state;
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        toa_table table = table_open(16);
+        for (toa_place place = 0; place < 16; place++) {
+            if (rows[r].places[place] != '.') {
+                put(&table, place, (unsigned)place, rank_of(rows[r].places[place]));
+            }
+        }
+        toa_worth worth;
+        toa_endpoint fake = fake_of(1000);
+        toa_place place = toa_table_claim(&table, toa_table_hash(&table, &fake), 1000, 100, &worth);
+        if (place >= 16 || rows[r].places[place] != rows[r].taken[0] || worth != rows[r].worth) {
+            fail_msg("%s: place %zu, worth %d", rows[r].sentence, place, (int)worth);
+        }
+        table_close(&table);
+    }
+}
+
+static void test_free_places_are_taken_where_more_of_them_are(void **state)
+{
+    toa_table table = table_open(16);
+    (void)state;
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned n_first = 0;
+        for (toa_place place = 0; place < 8; place++) {
+            toa_record record;
+            n_first += toa_table_read(&table, place, &record);
+        }
+        assert_true(n_first >= i / 2 && n_first <= i / 2 + 1);
+        toa_worth worth;
+        toa_endpoint fake = fake_of(i);
+        toa_place place = toa_table_claim(&table, toa_table_hash(&table, &fake), 0, 1, &worth);
+        assert_int_equal(worth, TOA_WORTH_FREE);
+        put(&table, place, i, (toa_rank){.at = 0});
+    }
+    table_close(&table);
+}
+
+/* All of 64 bits are times: 2^61 ns after 1970 is the year 2043. */
+static void test_what_is_pushed_out_at_any_time(void **state)
+{
+    static const toa_time nows[] = {INT64_MIN + 100,  INT64_MIN / 2, -1,       0, INT64_C(1) << 61,
+                                    INT64_C(3) << 61, INT64_MAX - 1, INT64_MAX};
+    (void)state;
+    for (size_t r = 0; r < sizeof nows / sizeof nows[0]; r++) {
+        toa_table table = table_open(16);
+        toa_worth worth;
+        toa_endpoint fake = fake_of(1000);
+        uint64_t hash = toa_table_hash(&table, &fake);
+        for (toa_place place = 0; place < 16; place++) {
+            put(&table, place, (unsigned)place,
+                (toa_rank){.at = nows[r] - 10 - (toa_time)(place == 5), .mapping = true});
+        }
+        assert_int_equal(toa_table_claim(&table, hash, nows[r], 12, &worth), 5);
+        assert_int_equal(worth, TOA_WORTH_MAPPING);
+        assert_int_equal(toa_table_claim(&table, hash, nows[r], 11, &worth), 5);
+        assert_int_equal(worth, TOA_WORTH_EXPIRED);
+        table_close(&table);
+    }
+}
+
+/* ---- Finding --------------------------------------------------------------------------------- */
+
+static void test_every_flow_is_found_where_it_was_put(void **state)
+{
+    enum { RECORDS = 4096, FLOWS = RECORDS / 2 };
+    toa_table table = table_open(RECORDS);
+    (void)state;
+    for (unsigned i = 0; i < FLOWS; i++) {
+        toa_endpoint fake = fake_of(i);
+        toa_endpoint server = server_of(0);
+        uint64_t hash = toa_table_hash(&table, &fake);
+        toa_worth worth;
+        assert_int_equal(toa_table_find(&table, hash, &fake, &server), TOA_NO_PLACE);
+        put(&table, toa_table_claim(&table, hash, 0, 1, &worth), i, (toa_rank){.at = 0});
+        assert_int_equal(worth, TOA_WORTH_FREE);
+    }
+    for (unsigned i = 0; i < 2 * FLOWS; i++) {
+        toa_endpoint fake = fake_of(i);
+        toa_endpoint server = server_of(0);
+        toa_endpoint other = server_of(1);
+        toa_record record;
+        uint64_t hash = toa_table_hash(&table, &fake);
+        toa_place place = toa_table_find(&table, hash, &fake, &server);
+        assert_int_equal(place != TOA_NO_PLACE, i < FLOWS);
+        assert_int_equal(toa_table_find(&table, hash, &fake, &other), TOA_NO_PLACE);
+        if (place != TOA_NO_PLACE) {
+            assert_true(toa_table_read(&table, place, &record));
+            assert_int_equal(record.isn, i);
+        }
+    }
+    table_close(&table);
+}
+
+static void test_candidates_are_few_and_none_is_free(void **state)
+{
+    enum { RECORDS = 4096 };
+    toa_table table = table_open(RECORDS);
+    size_t n_candidates = 0;
+    (void)state;
+    for (unsigned i = 0; i < RECORDS / 2; i++) {
+        toa_endpoint fake = fake_of(i);
+        toa_worth worth;
+        uint64_t hash = toa_table_hash(&table, &fake);
+        put(&table, toa_table_claim(&table, hash, 0, 1, &worth), i, (toa_rank){.at = 0});
+    }
+    for (unsigned i = 0; i < 100000; i++) {
+        toa_endpoint fake = fake_of(RECORDS + i);
+        toa_candidates found;
+        toa_record record;
+        toa_table_candidates(&table, toa_table_hash(&table, &fake), &found);
+        n_candidates += found.n;
+        for (size_t c = 0; c < found.n; c++) {
+            assert_true(toa_table_read(&table, found.places[c], &record));
+        }
+    }
+    assert_true(n_candidates < 200); /* 14 bits, 8 of 16 places: one in 2,000 is expected */
+    table_close(&table);
+}
+
+static void test_the_two_buckets_of_a_flow_differ(void **state)
+{
+    (void)state;
+    for (size_t n = 16; n <= 1024; n *= 2) {
+        toa_table table = table_open(n);
+        for (unsigned i = 0; i < 20; i++) { /* as many flows of one fake as it may have, and more */
+            toa_worth worth;
+            toa_endpoint fake = fake_of(7);
+            toa_record record = {.fake = fake, .server = server_of(i)};
+            uint64_t hash = toa_table_hash(&table, &fake);
+            toa_place place = toa_table_claim(&table, hash, 0, 1, &worth);
+            assert_true(place < n);
+            assert_int_equal(worth == TOA_WORTH_FREE, i < TOA_FLOWS_PER_FAKE);
+            toa_table_write(&table, place, hash, &record, (toa_rank){.at = (toa_time)i});
+        }
+        table_close(&table);
+    }
+}
+
+static void test_the_sequence_count_wraps(void **state)
+{
+    toa_table table = table_open(16);
+    toa_record record;
+    (void)state;
+    put(&table, 3, 1, (toa_rank){.at = 0});
+    atomic_store(&table.buckets[0].seqs[3], UINT32_MAX - 1);
+    assert_true(toa_table_read(&table, 3, &record));
+    put(&table, 3, 2, (toa_rank){.at = 0});
+    assert_true(toa_table_read(&table, 3, &record)); /* and is not taken for never written */
+    assert_int_equal(record.isn, 2);
+    table_close(&table);
+}
+
+static void test_ipv4_and_ipv6_hash_apart(void **state)
+{
+    toa_table table = table_open(16);
+    toa_endpoint v4 = fake_of(1);
+    toa_endpoint v6 = v4;
+    (void)state;
+    v6.version = 6;
+    assert_true(toa_table_hash(&table, &v4) != toa_table_hash(&table, &v6));
+    table_close(&table);
+}
+
+/* ---- Replacement, seen from outside ---------------------------------------------------------- */
+
+static toa_dialects dialects;
+
+static int setup(void **state)
+{
+    (void)state;
+    toa_dialects_default(&dialects);
+    return 0;
+}
+
+struct world {
+    void *memory;
+    toa_engine *engine;
+};
+
+static struct world world_open(size_t n_records, toa_time ttl)
+{
+    toa_config config = {.dialects = &dialects, .ttl = ttl, .hash_key = {11, 13}};
+    size_t size = toa_engine_size(n_records);
+    struct world world = {.memory = malloc(size)};
+    assert_non_null(world.memory);
+    world.engine = toa_engine_init(world.memory, size, &config);
+    assert_non_null(world.engine);
+    return world;
+}
+
+/* A SYN of fake `i` to server `s`; with a TOA, or without. */
+static toa_word syn(const struct world *world, unsigned i, unsigned s, bool toa, toa_time now)
+{
+    static const uint8_t option[8] = {254, 8, 0, 1, 203, 0, 113, 1};
+    size_t len = toa ? sizeof option : 0;
+    toa_segment segment = {.source = fake_of(i),
+                           .destination = server_of(s),
+                           .seq = i + 1,
+                           .options = toa_options_begin(option, len, len),
+                           .flags = TOA_TCP_SYN,
+                           .options_len = (uint8_t)len};
+    return toa_engine_segment(world->engine, &segment, now, NULL);
+}
+
+static toa_word ask(const struct world *world, unsigned i, const toa_endpoint *server, toa_time now)
+{
+    toa_endpoint fake = fake_of(i);
+    toa_answer answer;
+    return toa_engine_lookup(world->engine, &fake, server, now, &answer);
+}
+
+static toa_counters counters_of(const struct world *world)
+{
+    toa_counters counters;
+    toa_engine_counters(world->engine, &counters);
+    return counters;
+}
+
+static void test_a_mapping_that_was_pushed_out_is_replaced(void **state)
+{
+    struct world world = world_open(16, 100);
+    (void)state;
+    for (unsigned i = 0; i < 16; i++) {
+        assert_int_equal(syn(&world, i, 0, true, i), TOA_LEARN);
+    }
+    assert_int_equal(syn(&world, 16, 0, true, 16), TOA_LEARN);
+    assert_int_equal(ask(&world, 0, NULL, 16), TOA_REPLACED);
+    assert_int_equal(ask(&world, 16, NULL, 16), TOA_FOUND);
+    assert_int_equal(ask(&world, 17, NULL, 16), TOA_NEVER_SEEN);
+    for (unsigned i = 1; i < 16; i++) {
+        assert_int_equal(ask(&world, i, NULL, 16), TOA_FOUND);
+    }
+    assert_int_equal(counters_of(&world).pushed_mapping, 1);
+    assert_int_equal(counters_of(&world).pushed_pending, 0);
+    assert_int_equal(counters_of(&world).pushed_expired, 0);
+    assert_int_equal(toa_engine_live(world.engine, 16), 16);
+
+    assert_int_equal(syn(&world, 0, 0, true, 17), TOA_LEARN); /* it comes back */
+    assert_int_equal(ask(&world, 0, NULL, 17), TOA_FOUND);
+    assert_int_equal(ask(&world, 1, NULL, 17), TOA_REPLACED);
+    free(world.memory);
+}
+
+static void test_each_kind_of_replacement_is_counted(void **state)
+{
+    struct world world = world_open(16, 100);
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(syn(&world, i, 0, true, 0), TOA_LEARN); /* expired at 100 */
+    }
+    for (unsigned i = 4; i < 8; i++) {
+        assert_int_equal(syn(&world, i, 0, false, 50), TOA_OPEN);
+    }
+    for (unsigned i = 8; i < 16; i++) {
+        assert_int_equal(syn(&world, i, 0, true, 60 + i), TOA_LEARN);
+    }
+    for (unsigned i = 16; i < 25; i++) {
+        assert_int_equal(syn(&world, i, 0, true, 100), TOA_LEARN);
+    }
+    toa_counters counters = counters_of(&world);
+    assert_int_equal(counters.pushed_expired, 4);
+    assert_int_equal(counters.pushed_pending, 4);
+    assert_int_equal(counters.pushed_mapping, 1);
+    assert_int_equal(ask(&world, 8, NULL, 100), TOA_REPLACED); /* the oldest mapping */
+    for (unsigned i = 9; i < 25; i++) {
+        assert_int_equal(ask(&world, i, NULL, 100), TOA_FOUND);
+    }
+    free(world.memory);
+}
+
+static void test_seventeen_flows_of_one_fake(void **state)
+{
+    struct world world = world_open(1024, 100);
+    (void)state;
+    for (unsigned s = 0; s < TOA_FLOWS_PER_FAKE + 1; s++) {
+        assert_int_equal(syn(&world, 1, s, true, s), TOA_LEARN);
+    }
+    for (unsigned s = 0; s < TOA_FLOWS_PER_FAKE + 1; s++) {
+        toa_endpoint server = server_of(s);
+        assert_int_equal(ask(&world, 1, &server, 17), s == 0 ? TOA_REPLACED : TOA_FOUND);
+    }
+    assert_int_equal(counters_of(&world).pushed_mapping, 1);
+    assert_int_equal(ask(&world, 1, NULL, 17), TOA_FOUND);
+    free(world.memory);
+}
+
+static void test_a_flood_of_syns_pushes_out_no_mapping(void **state)
+{
+    enum { RECORDS = 4096, FLOOD = 100 * RECORDS };
+    static const unsigned loads[] = {RECORDS / 8, RECORDS / 4, RECORDS / 2};
+    (void)state;
+    for (size_t l = 0; l < sizeof loads / sizeof loads[0]; l++) {
+        struct world world = world_open(RECORDS, TOA_TTL_DEFAULT);
+        for (unsigned i = 0; i < loads[l]; i++) {
+            assert_int_equal(syn(&world, i, 0, true, i), TOA_LEARN);
+        }
+        for (unsigned i = 0; i < FLOOD; i++) {
+            (void)syn(&world, 100000 + i, 0, false, 100000 + i);
+        }
+        assert_int_equal(counters_of(&world).pushed_mapping, 0);
+        assert_true(counters_of(&world).pushed_pending >= FLOOD - RECORDS);
+        for (unsigned i = 0; i < loads[l]; i++) {
+            assert_int_equal(ask(&world, i, NULL, FLOOD), TOA_FOUND);
+        }
+        free(world.memory);
+    }
+}
+
+static void test_what_is_learned_in_a_flood_stays(void **state)
+{
+    enum { RECORDS = 4096, LOAD = RECORDS / 2 };
+    struct world world = world_open(RECORDS, TOA_TTL_DEFAULT);
+    toa_time now = 0;
+    (void)state;
+    for (unsigned i = 0; i < RECORDS; i++) {
+        (void)syn(&world, 100000 + i, 0, false, now++);
+    }
+    for (unsigned i = 0; i < LOAD; i++) {
+        assert_int_equal(syn(&world, i, 0, true, now++), TOA_LEARN);
+        for (unsigned n = 0; n < 20; n++) {
+            (void)syn(&world, 200000 + 20 * i + n, 0, false, now++);
+        }
+    }
+    assert_int_equal(counters_of(&world).pushed_mapping, 0);
+    assert_int_equal(toa_engine_live(world.engine, now), LOAD);
+    free(world.memory);
+}
+
 int main(void)
 {
-    return 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_pushed_out),
+        cmocka_unit_test(test_free_places_are_taken_where_more_of_them_are),
+        cmocka_unit_test(test_what_is_pushed_out_at_any_time),
+        cmocka_unit_test(test_every_flow_is_found_where_it_was_put),
+        cmocka_unit_test(test_candidates_are_few_and_none_is_free),
+        cmocka_unit_test(test_the_two_buckets_of_a_flow_differ),
+        cmocka_unit_test(test_the_sequence_count_wraps),
+        cmocka_unit_test(test_ipv4_and_ipv6_hash_apart),
+        cmocka_unit_test(test_a_mapping_that_was_pushed_out_is_replaced),
+        cmocka_unit_test(test_each_kind_of_replacement_is_counted),
+        cmocka_unit_test(test_seventeen_flows_of_one_fake),
+        cmocka_unit_test(test_a_flood_of_syns_pushes_out_no_mapping),
+        cmocka_unit_test(test_what_is_learned_in_a_flood_stays),
+    };
+    return cmocka_run_group_tests_name("table", tests, setup, NULL);
 }
