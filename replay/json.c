@@ -1,0 +1,77 @@
+#include "json.h"
+
+#include <inttypes.h>
+
+static void put_escaped(toa_buffer *out, const char *text)
+{
+    toa_buffer_text(out, "\"");
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            toa_buffer_text(out, "\\");
+            toa_buffer_put(out, text, 1);
+        } else if ((unsigned char)*text < 0x20) {
+            toa_buffer_format(out, "\\u%04x", (unsigned)(unsigned char)*text);
+        } else {
+            toa_buffer_put(out, text, 1);
+        }
+    }
+    toa_buffer_text(out, "\"");
+}
+
+static void put_key(toa_buffer *out, const char *key)
+{
+    char last = out->len == 0 ? '\n' : out->text[out->len - 1];
+    if (last != '{' && last != '[' && last != '\n') {
+        toa_buffer_text(out, ",");
+    }
+    if (key != NULL) {
+        put_escaped(out, key);
+        toa_buffer_text(out, ":");
+    }
+}
+
+void toa_json_open(toa_buffer *out, const char *key, const char *bracket)
+{
+    put_key(out, key);
+    toa_buffer_text(out, bracket);
+}
+
+void toa_json_close(toa_buffer *out, const char *bracket)
+{
+    toa_buffer_text(out, bracket);
+}
+
+void toa_json_string(toa_buffer *out, const char *key, const char *text)
+{
+    put_key(out, key);
+    put_escaped(out, text);
+}
+
+void toa_json_number(toa_buffer *out, const char *key, uint64_t value)
+{
+    put_key(out, key);
+    toa_buffer_format(out, "%" PRIu64, value);
+}
+
+void toa_json_true(toa_buffer *out, const char *key)
+{
+    put_key(out, key);
+    toa_buffer_text(out, "true");
+}
+
+void toa_json_endpoint(toa_buffer *out, const char *key, const toa_endpoint *endpoint)
+{
+    char text[TOA_ENDPOINT_TEXT];
+    (void)toa_endpoint_format(endpoint, text);
+    toa_json_string(out, key, text);
+}
+
+void toa_json_hex(toa_buffer *out, const char *key, const uint8_t *bytes, size_t len)
+{
+    put_key(out, key);
+    toa_buffer_text(out, "\"");
+    for (size_t i = 0; i < len; i++) {
+        toa_buffer_format(out, "%02x", bytes[i]);
+    }
+    toa_buffer_text(out, "\"");
+}
