@@ -173,7 +173,7 @@ static inline toa_word slow_options_read(unsigned dialects, toa_duplicates polic
     }
     *out = policy == TOA_DUPLICATES_LAST ? last : first;
     out->vip = out->vip.version == 0 ? vip : out->vip;
-    out->n_toas = (uint8_t)n_toas;
+    out->n_toas = (uint8_t)(n_toas > 255 ? 255 : n_toas);
     out->broken = broken;
     return TOA_FOUND;
 }

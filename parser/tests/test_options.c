@@ -12,7 +12,7 @@
 #include "hex.h"
 #include "slow_options.h"
 
-enum { PATTERN = 0xa5, ROOM = 512 };
+enum { PATTERN = 0xa5, ROOM = 4096 };
 
 static guarded room;
 
@@ -297,6 +297,25 @@ static const read_row read_rows[] = {
     {"a TOA behind the end of the list is no TOA", "lvs", FIRST, ACK, "00 fe08 6ca4 3b522f24", 0,
      TOA_NO_OPTION, 0, 0, 0, 0, 0},
 
+    /* The layout of RFC 7323, which is told by one comparison. */
+    {"two no operations and a timestamp", "default", FIRST, ACK, "0101 080a 0000000100000002", 0,
+     TOA_NO_OPTION, 0, 0, 0, 0, 0},
+    {"two no operations and a timestamp, before missing bytes", "default", FIRST, ACK,
+     "0101 080a 0000000100000002", 4, TOA_TRUNCATED, 0, 0, 0, 0, 0},
+    {"a timestamp and no operations in another order", "default", FIRST, ACK,
+     "080a 0000000100000002 0101", 0, TOA_NO_OPTION, 0, 0, 0, 0, 0},
+    {"two no operations and a timestamp of another length", "default", FIRST, ACK,
+     "0101 080b 0000000100000002", 0, TOA_MALFORMED, 0, 0, 0, 0, 0},
+    {"a TOA before two no operations and a timestamp", "default", FIRST, ACK,
+     "fe08 6ca4 3b522f24 0101 080a 0000000100000002", 0, TOA_FOUND, "59.82.47.36:27812", "-", 254,
+     1, false},
+    {"a TOA behind two no operations and a timestamp", "default", FIRST, ACK,
+     "0101 080a 0000000100000002 fe08 6ca4 3b522f24", 0, TOA_FOUND, "59.82.47.36:27812", "-", 254,
+     1, false},
+    {"a TOA, a timestamp and a kind alone", "default", FIRST, ACK,
+     "fe08 6ca4 3b522f24 0101 080a 0000000100000002 fe", 0, TOA_FOUND, "59.82.47.36:27812", "-",
+     254, 1, true},
+
     /* Experiments (RFC 6994). */
     {"Fast Open on a SYN is ambiguous", "lvs", FIRST, SYN, "fe08 f989 01020304", 0, TOA_AMBIGUOUS,
      0, 0, 0, 0, 0},
@@ -436,6 +455,43 @@ static void test_read(void **state)
     for (size_t i = 0; i < sizeof read_rows / sizeof read_rows[0]; i++) {
         print_message("    %s\n", read_rows[i].sentence);
         check_read(&read_rows[i]);
+    }
+}
+
+/* A row of the caller's own may read what is a timestamp to others. */
+static void test_timestamp_as_toa(void **state)
+{
+    (void)state;
+    static const toa_row row = {
+        .kind = 8, .len = 10, .client_version = 4, .client_port_at = 6, .client_ip_at = 2};
+    static const uint8_t bytes[] = {1, 1, 8, 10, 203, 0, 113, 9, 0x9c, 0x41, 0, 0};
+    toa_dialects dialects;
+    toa_sighting said;
+    toa_dialects_clear(&dialects);
+    assert_null(toa_dialects_add_row(&dialects, &row));
+    question asked = {&dialects, TOA_DUPLICATES_FIRST, false, sizeof bytes};
+    assert_int_equal(read_guarded(&asked, bytes, sizeof bytes, &said), TOA_FOUND);
+    check_endpoint(&said.client, "203.0.113.9:40001");
+}
+
+/* No TCP header holds as many, but a walk may be begun over any bytes. */
+static void test_very_many(void **state)
+{
+    (void)state;
+    static const uint8_t toa[] = {254, 8, 0x6c, 0xa4, 59, 82, 47, 36};
+    uint8_t bytes[300 * sizeof toa];
+    toa_dialects dialects;
+    toa_dialects_default(&dialects);
+    for (size_t n = 250; n <= 300; n++) {
+        toa_sighting said;
+        for (size_t i = 0; i < n; i++) {
+            memcpy(bytes + i * sizeof toa, toa, sizeof toa);
+        }
+        question asked = {&dialects, TOA_DUPLICATES_FIRST, false, n * sizeof toa};
+        assert_int_equal(read_guarded(&asked, bytes, n * sizeof toa, &said), TOA_FOUND);
+        assert_int_equal(said.n_toas, n < 255 ? n : 255);
+        asked.policy = TOA_DUPLICATES_REJECT;
+        assert_int_equal(read_guarded(&asked, bytes, n * sizeof toa, &said), TOA_DUPLICATE);
     }
 }
 
@@ -589,6 +645,11 @@ static size_t random_options(uint64_t *state, uint8_t out[TOA_OPTIONS_MAX])
             out[at++] = 1;
             continue;
         }
+        if (choice == 5 && at + 12 <= len) {
+            memcpy(out + at, "\x01\x01\x08\x0a", 4);
+            at += 12;
+            continue;
+        }
         out[at + 2] = choice < 8 ? 0xf9 : 1;
         out[at + 3] = choice < 8 ? 0x89 : 1;
         at += option_len == 0 ? 1 : option_len;
@@ -624,6 +685,8 @@ int main(void)
         cmocka_unit_test(test_walk),
         cmocka_unit_test(test_begin),
         cmocka_unit_test(test_read),
+        cmocka_unit_test(test_timestamp_as_toa),
+        cmocka_unit_test(test_very_many),
         cmocka_unit_test(test_every_row_at_every_length),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_all_dialects_together),

@@ -195,7 +195,7 @@ typedef struct toa_sighting {
     toa_endpoint vip; /* the virtual server; version 0 when no option names it */
     uint8_t kind;     /* of the option that named the client */
     uint8_t len;
-    uint8_t n_toas; /* options that named a client, experiments left out */
+    uint8_t n_toas; /* options that named a client, experiments left out; at most 255 are counted */
     bool broken;    /* the list is malformed or cut behind the option that counts */
 } toa_sighting;
 
