@@ -31,10 +31,11 @@ static const toa_row *row_of(const toa_dialects *dialects, const toa_option *opt
     return NULL;
 }
 
-/* RFC 6994: an experiment id stands where TOA has the port. */
+/* RFC 6994: an experiment id stands where TOA has the port. The option has a client's address, so
+ * its body is not shorter than an id. */
 static bool looks_like_experiment(const toa_option *option)
 {
-    if (option->kind != KIND_EXPERIMENT || option->len < 4) {
+    if (option->kind != KIND_EXPERIMENT) {
         return false;
     }
     switch (option->bytes[2] << 8 | option->bytes[3]) {

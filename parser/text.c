@@ -324,16 +324,16 @@ static char *put_ipv6(char *at, const uint8_t *ip)
     if (memcmp(ip, v4_mapped, sizeof v4_mapped) == 0) {
         return put_ipv4(put_text(at, "::ffff:"), ip + 12);
     }
-    size_t gap = 8;
+    size_t gap = 8; /* behind the last group: none */
     size_t gap_len = longest_zeros(ip, &gap);
     size_t i = 0;
     while (i < 8) {
-        if (i == gap && gap_len != 0) {
+        if (i == gap) {
             at = put_text(at, "::");
             i += gap_len;
             continue;
         }
-        if (i != 0 && (gap_len == 0 || i != gap + gap_len)) {
+        if (i != 0 && i != gap + gap_len) {
             *at++ = ':';
         }
         at = put_hex(at, (unsigned)ip[2 * i] << 8 | ip[2 * i + 1]);

@@ -202,6 +202,7 @@ static const found_row found_rows[] = {
      5, 0},
     {"an atomic fragment", 1, "eth ip6 frag tcp data=5", 5, 0},
     {"a first fragment of IPv6", 1, "eth ip6 frag,more=1 tcp data=8", 8, 0},
+    {"a first fragment of a first fragment", 1, "eth ip6 frag,more=1 frag tcp data=8", 8, 0},
     {"an extension header of 2048 bytes", 1, "eth ip6 dest,words=255 tcp data=5", 5, 0},
     {"three of them", 1, "eth ip6 hop,words=255 dest,words=255 routing,words=255 tcp", 0, 0},
     {"AH of 1028 bytes", 1, "eth ip6 ah,words=255 tcp", 0, 0},
