@@ -13,8 +13,7 @@ const char *toa_grade_name(toa_grade grade)
     return (size_t)grade < sizeof names / sizeof names[0] ? names[grade] : "?";
 }
 
-/* ---- How plausible? ---------------------------------------------------------------------------
- */
+/* ---- How plausible? -------------------------------------------------------------------------- */
 
 static int compare_endpoints(const void *a, const void *b)
 {
@@ -107,8 +106,7 @@ static void grade_all(const toa_tallies *tallies, toa_advice *out)
     }
 }
 
-/* ---- Which dialects? --------------------------------------------------------------------------
- */
+/* ---- Which dialects? ------------------------------------------------------------------------- */
 
 /* The dialect that reads the most of what is wanted and not read yet; the first of several. */
 static size_t best_dialect(const toa_tallies *tallies, const bool *left, size_t *n_read)
@@ -150,12 +148,11 @@ static void choose_dialects(const toa_tallies *tallies, toa_advice *out)
     }
 }
 
-/* ---- Which sources? ---------------------------------------------------------------------------
- */
+/* ---- Which sources? -------------------------------------------------------------------------- */
 
 static unsigned bit_of(const toa_endpoint *endpoint, size_t bit)
 {
-    return endpoint->ip[bit / 8] >> (7 - bit % 8) & 1U;
+    return (unsigned)endpoint->ip[bit / 8] >> (7 - bit % 8) & 1U;
 }
 
 /* How many leading bits two addresses share. */
@@ -292,8 +289,7 @@ static const char *plural(uint64_t n, const char *one, const char *many)
     return n == 1 ? one : many;
 }
 
-/* ---- Cautions ---------------------------------------------------------------------------------
- */
+/* ---- Cautions -------------------------------------------------------------------------------- */
 
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))

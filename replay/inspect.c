@@ -75,8 +75,7 @@ uint64_t toa_stages_sum(const uint64_t counts[TOA_N_STAGES])
     return sum;
 }
 
-/* ---- Readings ---------------------------------------------------------------------------------
- */
+/* ---- Readings -------------------------------------------------------------------------------- */
 
 static void add_reading(toa_readings *readings, const toa_row *row, size_t dialect)
 {
@@ -117,8 +116,7 @@ bool toa_reading_guess(uint8_t kind, uint8_t len, toa_reading *out)
     return true;
 }
 
-/* ---- Distinct endpoints -----------------------------------------------------------------------
- */
+/* ---- Distinct endpoints ---------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t hash, const toa_endpoint *endpoint)
 {
@@ -218,8 +216,7 @@ size_t toa_seen_by_number(const toa_seen_set *set, toa_seen out[TOA_SEEN_MAX])
     return n;
 }
 
-/* ---- Is that a client? ------------------------------------------------------------------------
- */
+/* ---- Is that a client? ----------------------------------------------------------------------- */
 
 const char *toa_fault_name(toa_fault fault)
 {
@@ -278,8 +275,7 @@ static toa_fault fault_of(const toa_endpoint *client, const toa_endpoint *server
     return fault == TOA_FAULT_NONE && same_address(client, server) ? TOA_FAULT_SERVER : fault;
 }
 
-/* ---- Flows ------------------------------------------------------------------------------------
- */
+/* ---- Flows ----------------------------------------------------------------------------------- */
 
 static connection *flow_set(toa_inspect *inspect, const toa_segment *segment)
 {
@@ -421,8 +417,7 @@ static toa_stage stage_of(const connection *flow, const toa_segment *segment, bo
     return segment->data_len == 0 ? TOA_STAGE_ACK : TOA_STAGE_DATA;
 }
 
-/* ---- Details ----------------------------------------------------------------------------------
- */
+/* ---- Details --------------------------------------------------------------------------------- */
 
 /* The place of (kind, length, reading or none); TOA_DETAILS_MAX: there is none left. */
 static size_t detail_place(toa_tallies *tallies, const toa_option *option,
@@ -543,8 +538,7 @@ static void on_reading(passage *at, const toa_option *option, const toa_reading 
     }
 }
 
-/* ---- Options ----------------------------------------------------------------------------------
- */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 static void count_kind(passage *at, const toa_option *option)
 {
@@ -670,8 +664,7 @@ static void on_segment(toa_inspect *inspect, const toa_segment *segment)
     on_namings(&at);
 }
 
-/* ---- Records ----------------------------------------------------------------------------------
- */
+/* ---- Records --------------------------------------------------------------------------------- */
 
 toa_inspect *toa_inspect_new(const toa_inspect_options *options)
 {

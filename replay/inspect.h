@@ -16,8 +16,7 @@
 #include "capture.h"
 #include "kinds.h"
 
-/* ---- Readings: how options can be understood --------------------------------------------------
- */
+/* ---- Readings: how options can be understood ------------------------------------------------- */
 
 /* A row and the dialects that have it. */
 typedef struct toa_reading {
@@ -39,8 +38,7 @@ void toa_readings_init(toa_readings *readings);
  * from LVS are: port, address. Returns false when the kind or the length does not allow it. */
 bool toa_reading_guess(uint8_t kind, uint8_t len, toa_reading *out);
 
-/* ---- Tallies ----------------------------------------------------------------------------------
- */
+/* ---- Tallies --------------------------------------------------------------------------------- */
 
 /* Where in its connection a segment stands. */
 typedef enum toa_stage {

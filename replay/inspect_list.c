@@ -5,8 +5,7 @@
 #include "inspect_report.h"
 #include "json.h"
 
-/* ---- One list of options ----------------------------------------------------------------------
- */
+/* ---- One list of options --------------------------------------------------------------------- */
 
 static int digit_of(char character)
 {

@@ -8,8 +8,7 @@
 
 enum { LINE_WIDTH = 96, SOURCES_SHOWN = 5, CLIENTS_SHOWN = 4, NAME_COLUMN = 10 };
 
-/* ---- Text: pieces -----------------------------------------------------------------------------
- */
+/* ---- Text: pieces ---------------------------------------------------------------------------- */
 
 void toa_inspect_put_endpoint(toa_buffer *out, const toa_endpoint *endpoint)
 {
@@ -78,8 +77,7 @@ void toa_inspect_put_hex(toa_buffer *out, const uint8_t *bytes, size_t len)
     }
 }
 
-/* ---- Text: one option -------------------------------------------------------------------------
- */
+/* ---- Text: one option ------------------------------------------------------------------------ */
 
 static void text_sources(toa_buffer *out, const toa_detail *detail)
 {
@@ -256,8 +254,7 @@ static void text_other(toa_buffer *out, const toa_tallies *tallies, uint8_t kind
     }
 }
 
-/* ---- Order ------------------------------------------------------------------------------------
- */
+/* ---- Order ----------------------------------------------------------------------------------- */
 
 /* The details of one kind and length, in the order of the dialects. Returns how many. */
 static size_t details_of(const toa_tallies *tallies, size_t kind, size_t len,
@@ -293,8 +290,7 @@ static bool has_others(const toa_tallies *tallies, size_t kind, size_t len)
     return !all_name && toa_stages_sum(tallies->options[kind][len]) != 0;
 }
 
-/* ---- Text: the whole --------------------------------------------------------------------------
- */
+/* ---- Text: the whole ------------------------------------------------------------------------- */
 
 static void text_begin(toa_buffer *out, const toa_tallies *tallies)
 {
@@ -395,15 +391,26 @@ static bool something_advised(const toa_advice *advice)
     return advice->n_dialects + advice->n_rows != 0;
 }
 
+/* Why nothing is advised. */
+static const char *why_nothing(const toa_tallies *tallies, const toa_advice *advice)
+{
+    for (size_t i = 0; i < tallies->n_details; i++) {
+        if (advice->grades[i] > TOA_GRADE_IMPLAUSIBLE) {
+            return "Something here may be the client's address, but not for sure:";
+        }
+    }
+    return toa_stages_sum(tallies->segments) == 0
+               ? "No TCP segment was looked at."
+               : "No option here can be taken for the client's address.";
+}
+
 static void text_verdict(toa_buffer *out, const toa_tallies *tallies, const toa_advice *advice,
                          const char *command)
 {
     const char *before = "";
     toa_buffer_text(out, "\nVerdict\n");
     if (!something_advised(advice)) {
-        toa_buffer_text(out, toa_stages_sum(tallies->segments) == 0
-                                 ? "  No TCP segment was looked at.\n"
-                                 : "  No option here can be taken for the client's address.\n");
+        toa_buffer_format(out, "  %s\n", why_nothing(tallies, advice));
     } else {
         toa_buffer_text(out, "  Clients are named by ");
         for (size_t i = 0; i < advice->n_dialects; i++) {
@@ -427,8 +434,7 @@ static void text_verdict(toa_buffer *out, const toa_tallies *tallies, const toa_
     }
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------
- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void json_stages(toa_buffer *out, const char *key, const uint64_t counts[TOA_N_STAGES])
 {
