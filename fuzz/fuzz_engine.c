@@ -50,9 +50,10 @@ struct trial {
     toa_engine *engine;
     toa_model *model;
     toa_time now;
+    unsigned n_segments; /* so far */
 };
 
-enum { N_FAKES = 4, N_SERVERS = 3 };
+enum { N_FAKES = 4, N_SERVERS = 3, SEGMENTS_MAX = 300 };
 
 /* Of each four fakes two are IPv4, one is IPv6 and one is IPv4 in IPv6 form. */
 static toa_endpoint fake_of(unsigned i)
@@ -156,7 +157,7 @@ static void show_mapping(const char *name, const toa_mapping *mapping)
 {
     show_endpoint(name, &mapping->client);
     show_endpoint("vip", &mapping->vip);
-    fprintf(stderr, "/%d/%s", mapping->kind, toa_carrier_name((toa_carrier)mapping->carrier));
+    fprintf(stderr, " (%d %s)", mapping->kind, toa_carrier_name((toa_carrier)mapping->carrier));
 }
 
 static void show_event(const char *whose, const toa_event *event)
@@ -383,6 +384,7 @@ static void op_segment(struct trial *trial, input *in, unsigned op)
     segment.options_len =
         (uint8_t)((len + 3) / 4 * 4 > TOA_OPTIONS_MAX ? TOA_OPTIONS_MAX : (len + 3) / 4 * 4);
     segment.options = toa_options_begin(options, len - cut, len);
+    trial->n_segments++;
     toa_word word = toa_engine_segment(trial->engine, &segment, trial->now, &got);
     (void)model_segment(trial->model, &segment, trial->now, &wanted);
     if (trial->shown) {
@@ -402,6 +404,18 @@ static void op_segment(struct trial *trial, input *in, unsigned op)
     must(trial->tiny || events_equal(&got, &wanted), "another event than the model's");
     ask(trial, &fake, NULL, trial->now);
     ask(trial, &fake, &server, trial->now);
+}
+
+/* A SYN of each of up to 32 flows, with a TOA or without: they fill the table of 16 records. */
+static void op_flood(struct trial *trial, input *in, unsigned op)
+{
+    unsigned first = take(in);
+    unsigned where = take(in) % 0xf0;
+    for (unsigned i = 0; i < 2 * (op % 16 + 1); i++) {
+        const uint8_t bytes[4] = {(uint8_t)(first + i), (uint8_t)where, first % 2, 0};
+        input one = {bytes, sizeof bytes};
+        op_segment(trial, &one, 0);
+    }
 }
 
 /* Exact edges of the expiry are hit by small steps, and by steps of the ttl. */
@@ -458,14 +472,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct trial trial = {.now = 0};
     use_config(&trial, &in);
     trial_open(&trial);
-    for (unsigned n = 0; n < 400 && in.left != 0; n++) {
+    while (in.left != 0 && trial.n_segments < SEGMENTS_MAX) {
         unsigned op = take(&in);
         if (op < 0xc0) {
             op_segment(&trial, &in, op);
         } else if (op < 0xe8) {
             op_time(&trial, &in);
-        } else {
+        } else if (op < 0xf0) {
             op_ask(&trial, &in);
+        } else {
+            op_flood(&trial, &in, op);
         }
         check_counters(&trial);
     }
