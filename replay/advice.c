@@ -224,6 +224,7 @@ typedef struct source_list {
     toa_seen all[TOA_SEEN_MAX];
     size_t n;
     size_t n_syn_only; /* sources left out: their option was never on an ACK, others' was */
+    size_t n_outside;  /* left out: it was never in a handshake, others' was */
 } source_list;
 
 static int compare_sources(const void *a, const void *b)
@@ -250,16 +251,19 @@ static bool add_source(source_list *list, const toa_seen *source)
     return true;
 }
 
-/* The sources of one option. Where it is on ACKs, a source that has it on SYNs alone may be a
- * client that writes it itself. */
+/* The sources of one option that sent it where others do: on ACKs, or else on SYNs, or anywhere. A
+ * source that has it on SYNs alone may be a client that writes it itself. */
 static bool add_sources(source_list *list, const toa_detail *detail)
 {
     toa_seen seen[TOA_SEEN_MAX];
     size_t n = toa_seen_by_number(&detail->sources, seen);
     bool whole = detail->sources.n_unlisted == 0;
+    bool in_handshakes = n_handshake(detail) + detail->segments[TOA_STAGE_SYN] != 0;
     for (size_t i = 0; i < n; i++) {
         if (n_handshake(detail) != 0 && seen[i].n_handshake == 0 && seen[i].n_syn != 0) {
             list->n_syn_only++;
+        } else if (in_handshakes && seen[i].n_handshake + seen[i].n_syn == 0) {
+            list->n_outside++;
         } else {
             whole = add_source(list, &seen[i]) && whole;
         }
@@ -335,6 +339,12 @@ static void choose_trust(const toa_tallies *tallies, toa_advice *out)
                 "%zu source%s sent it on the SYN and never on the ACK, where others have it: they "
                 "may be clients that forge it, and are not in --trust",
                 list.n_syn_only, plural(list.n_syn_only, "", "s"));
+    }
+    if (list.n_outside != 0) {
+        caution(out, "midstream_sources",
+                "%zu source%s sent it outside handshakes alone, and %s not in --trust",
+                list.n_outside, plural(list.n_outside, "", "s"),
+                plural(list.n_outside, "is", "are"));
     }
 }
 

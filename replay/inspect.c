@@ -48,7 +48,7 @@ typedef struct passage {
     connection *flow;
     const toa_segment *segment;
     toa_stage stage;
-    bool from_client;
+    bool believable;  /* from the client, and not its end */
     uint64_t details; /* bit i: tallies.details[i] counts this segment */
     naming namings[NAMINGS_MAX];
     size_t n_namings;
@@ -62,7 +62,7 @@ typedef struct passage {
 const char *toa_stage_name(toa_stage stage)
 {
     static const char *const names[TOA_N_STAGES] = {"syn",   "syn_ack", "ack",   "data",
-                                                    "later", "server",  "no_syn"};
+                                                    "later", "server",  "close", "no_syn"};
     return stage < TOA_N_STAGES ? names[stage] : "?";
 }
 
@@ -405,6 +405,9 @@ static toa_stage stage_of(const connection *flow, const toa_segment *segment, bo
     if (is_syn_ack(segment)) {
         return TOA_STAGE_SYN_ACK;
     }
+    if (from_client && (segment->flags & (TOA_TCP_FIN | TOA_TCP_RST)) != 0) {
+        return TOA_STAGE_CLOSE;
+    }
     if (!flow->syn_seen) {
         return TOA_STAGE_NO_SYN;
     }
@@ -498,7 +501,7 @@ static toa_detail *detail_count(passage *at, const toa_option *option, const toa
         detail->segments[at->stage]++;
         detail->flows += (at->flow->details & bit) == 0;
         at->flow->details |= bit;
-        if (at->from_client) {
+        if (at->believable) {
             toa_endpoint source = at->segment->source;
             source.port = 0;
             source.has_port = 0;
@@ -522,7 +525,7 @@ static void on_reading(passage *at, const toa_option *option, const toa_reading 
         detail->experiments[experiment]++;
         return;
     }
-    if (!at->from_client || !toa_row_decode(&reading->row, option, &client, &vip)) {
+    if (!at->believable || !toa_row_decode(&reading->row, option, &client, &vip)) {
         return;
     }
     if (vip.version != 0) {
@@ -652,9 +655,10 @@ static void on_segment(toa_inspect *inspect, const toa_segment *segment)
         tallies->unwatched++;
         return;
     }
-    at.from_client = !is_syn_ack(segment) &&
-                     (!flow->oriented || toa_endpoint_equal(&flow->client, &segment->source));
-    at.stage = stage_of(flow, segment, at.from_client);
+    bool from_client = !is_syn_ack(segment) &&
+                       (!flow->oriented || toa_endpoint_equal(&flow->client, &segment->source));
+    at.stage = stage_of(flow, segment, from_client);
+    at.believable = from_client && at.stage != TOA_STAGE_CLOSE;
     tallies->segments[at.stage]++;
     while ((word = toa_options_next(&walk, &option)) == TOA_FOUND) {
         on_option(&at, &option);

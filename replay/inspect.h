@@ -48,11 +48,12 @@ typedef enum toa_stage {
     TOA_STAGE_DATA = 3,    /* with data, first after the SYN */
     TOA_STAGE_LATER = 4,   /* from the client, behind those */
     TOA_STAGE_SERVER = 5,  /* from the server, behind its SYN-ACK */
-    TOA_STAGE_NO_SYN = 6,  /* of a flow whose SYN was not seen, in either direction */
-    TOA_N_STAGES = 7
+    TOA_STAGE_CLOSE = 6,   /* from the client, with FIN or RST: no TOA on it is believed */
+    TOA_STAGE_NO_SYN = 7,  /* of a flow whose SYN was not seen, in either direction */
+    TOA_N_STAGES = 8
 } toa_stage;
 
-/* "syn", "syn_ack", "ack", "data", "later", "server", "no_syn". Static. */
+/* "syn", "syn_ack", "ack", "data", "later", "server", "close", "no_syn". Static. */
 const char *toa_stage_name(toa_stage stage);
 
 /* Why a decoded endpoint can hardly be a client. */

@@ -109,11 +109,12 @@ static void text_clients(toa_buffer *out, const toa_detail *detail)
         toa_inspect_put_endpoint(out, &seen[i].endpoint);
         before = ", ";
     }
-    if (n > CLIENTS_SHOWN) {
-        toa_spread spread = toa_spread_of(&detail->clients);
-        toa_buffer_format(out, ", and %s%zu more; %zu %s in all",
-                          detail->clients.n_unlisted != 0 ? "at least " : "", n - CLIENTS_SHOWN,
-                          spread.n_addresses, plural(spread.n_addresses, "address", "addresses"));
+    if (n > CLIENTS_SHOWN && detail->clients.n_unlisted != 0) {
+        toa_buffer_format(out, ", and at least %zu more", n - CLIENTS_SHOWN);
+    } else if (n > CLIENTS_SHOWN) {
+        size_t n_addresses = toa_spread_of(&detail->clients).n_addresses;
+        toa_buffer_format(out, ", and %zu more; %zu %s in all", n - CLIENTS_SHOWN, n_addresses,
+                          plural(n_addresses, "address", "addresses"));
     }
     toa_buffer_text(out, n == 0 ? "" : "\n");
 }

@@ -1,6 +1,7 @@
 #include "json.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void put_escaped(toa_buffer *out, const char *text)
 {
@@ -20,8 +21,7 @@ static void put_escaped(toa_buffer *out, const char *text)
 
 static void put_key(toa_buffer *out, const char *key)
 {
-    char last = out->len == 0 ? '\n' : out->text[out->len - 1];
-    if (last != '{' && last != '[' && last != '\n') {
+    if (out->len != 0 && strchr("{[\n", out->text[out->len - 1]) == NULL) {
         toa_buffer_text(out, ",");
     }
     if (key != NULL) {

@@ -270,6 +270,7 @@ static const struct {
      " --dialect lvs --trust 10.0.1.7; not_on_syn several few"},
     {"outside handshakes alone", CASES "midstream-unknown-flow.pcap", NULL, false,
      " --dialect lvs --trust 10.0.1.7 --midstream; no_handshake no_syn few"},
+    {"on a RST alone it counts for nothing", CASES "midstream-reset.pcap", NULL, false, "; no_syn"},
     {"options that the capture cuts", CASES "options-cut.pcap", NULL, false, "; cut"},
     {"tunnels stay closed, and are told of", CASES "tunnel-vxlan.pcap", NULL, false, "; tunnels"},
     {"tunnels are opened", CASES "tunnel-vxlan.pcap", NULL, true,
@@ -440,6 +441,13 @@ static void one_syn_of_many_is_forged(scene *scene)
     send_flow(scene, LB, &forged, &toa);
 }
 
+static void another_source_midstream(scene *scene)
+{
+    toa4 toa = client(254, 3);
+    on_acks(scene);
+    send_segment(scene, 0xc6336405, 4444, ACK, &toa, &nothing);
+}
+
 static void one_port_for_all(scene *scene)
 {
     for (uint32_t i = 0; i < 8; i++) {
@@ -604,6 +612,8 @@ static const struct {
      " --dialect lvs --trust 10.0.0.7; syn_only_sources"},
     {"a forged SYN that a load balancer lets through", one_syn_of_many_is_forged,
      " --dialect lvs --trust 10.0.0.7; few_on_syn"},
+    {"who has it outside handshakes is not trusted", another_source_midstream,
+     " --dialect lvs --trust 10.0.0.7; not_on_syn midstream_sources no_syn"},
     {"one port for all clients is no port", one_port_for_all, "; implausible"},
     {"port 0 is no port", port_0, "; implausible"},
     {"some addresses are nobody's", a_quarter_is_multicast,
