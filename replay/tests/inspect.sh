@@ -60,5 +60,15 @@ row 'a link type that nobody parses' 3 err 'link type 147' "$scratch/user.pcap"
 n_rows=$((n_rows + 1))
 cmp "$scratch/out" "$scratch/other" || n_failed=$((n_failed + 1))
 
+# What the page shows is what the program prints.
+shown() { # ARGUMENT...
+    sed -n "/^\$ toa inspect $*\$/,/^\`\`\`/p" ../../docs/INSPECT.md | sed '1d;$d' >"$scratch/other"
+    "$toa" inspect "$@" >"$scratch/out"
+    n_rows=$((n_rows + 1))
+    diff "$scratch/other" "$scratch/out" || n_failed=$((n_failed + 1))
+}
+shown "$one"
+shown 020405b4 fc14a85e0a0a05384fa82c000a0a08d00cea0101 fe08cf
+
 printf '%s rows, %s failed\n' "$n_rows" "$n_failed"
 [ "$n_failed" -eq 0 ]
