@@ -15,6 +15,13 @@ if(TARGET toa_replay)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/replay/include/ TYPE INCLUDE)
 endif()
 
+if(TARGET toa_live)
+    install(TARGETS toa_live EXPORT toaLiveTargets)
+    set_target_properties(toa_live PROPERTIES EXPORT_NAME live)
+    install(EXPORT toaLiveTargets NAMESPACE toa:: DESTINATION ${package_dir})
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/live/include/ TYPE INCLUDE)
+endif()
+
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/toaConfig.cmake.in
     ${PROJECT_BINARY_DIR}/toaConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/toaConfigVersion.cmake

@@ -59,8 +59,11 @@ typedef struct toa_live_options {
     const toa_config *config; /* copied, with all that it points to */
     size_t n_records;         /* 0: TOA_RECORDS_DEFAULT */
     size_t buffer_size;       /* of the kernel's ring, bytes; 0: 16 MiB */
-    bool no_drain;  /* lookups do not read the ring themselves: to measure the difference */
-    bool no_filter; /* everything comes up from the kernel: likewise */
+    bool no_drain;    /* lookups do not read the ring themselves: to measure the difference */
+    bool no_filter;   /* everything comes up from the kernel: likewise */
+    bool promiscuous; /* also what is for other hosts, at a mirror port */
+    bool acks; /* segments without data come up too, so that no_option is known at once (see above)
+                */
     /* Both may be NULL. `frame` gets every frame that came up; `changed` every change of state. */
     void (*frame)(void *context, const toa_live_frame *frame);
     void (*changed)(void *context, toa_live_error error, const char *text);
@@ -100,11 +103,19 @@ TOA_API const toa_engine *toa_live_engine(const toa_live *live);
 typedef struct toa_live_counters {
     uint64_t captured;     /* frames that came up from the kernel */
     uint64_t kernel_drops; /* frames that the ring had no room for: misses may come from them */
+    toa_time dropped_at;   /* when that was noticed last; INT64_MIN: never */
     uint64_t lookups;
-    uint64_t drains;  /* lookups that read the ring */
-    uint64_t reopens; /* times that the interface had to be opened anew */
+    uint64_t misses_after_drops; /* lookups without a client, less than ttl after such a drop */
+    uint64_t drains;             /* lookups that read the ring */
+    uint64_t reopens;            /* times that the interface had to be opened anew */
 } toa_live_counters;
 TOA_API void toa_live_counters_get(const toa_live *live, toa_live_counters *out);
+
+/* The capture thread: HANDLE on Windows, pthread_t elsewhere; closed by toa_live_stop. */
+TOA_API void *toa_live_thread(const toa_live *live);
+
+/* Bytes that nobody can guess, for a hash key. False when the system has none. */
+TOA_API bool toa_live_random(void *out, size_t len);
 
 #ifdef __cplusplus
 }

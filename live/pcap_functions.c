@@ -1,0 +1,25 @@
+#include "pcap_functions.h"
+
+const toa_pcap_functions *toa_pcap_functions_get(void)
+{
+    static const toa_pcap_functions linked = {
+        .create = pcap_create,
+        .set_snaplen = pcap_set_snaplen,
+        .set_promisc = pcap_set_promisc,
+        .set_timeout = pcap_set_timeout,
+        .set_immediate_mode = pcap_set_immediate_mode,
+        .set_buffer_size = pcap_set_buffer_size,
+        .activate = pcap_activate,
+        .setnonblock = pcap_setnonblock,
+        .datalink = pcap_datalink,
+        .datalink_val_to_name = pcap_datalink_val_to_name,
+        .setfilter = pcap_setfilter,
+        .get_selectable_fd = pcap_get_selectable_fd,
+        .dispatch = pcap_dispatch,
+        .stats = pcap_stats,
+        .geterr = pcap_geterr,
+        .statustostr = pcap_statustostr,
+        .close = pcap_close,
+    };
+    return &linked;
+}
