@@ -126,13 +126,13 @@ static toa_endpoint numbered(const char *prefix, unsigned i, const char *suffix,
 script_flow script_flow_read(const char *text)
 {
     script_flow flow = {.has_server = strchr(text, '>') != NULL};
-    unsigned f = 0;
-    unsigned s = 1;
-    char form = '\0';
-    if (sscanf(text, "%c%u>s%u", &form, &f, &s) < 2) {
+    char *end;
+    unsigned f = (unsigned)strtoul(text + 1, &end, 10);
+    unsigned s = flow.has_server ? (unsigned)strtoul(end + 2, &end, 10) : 1;
+    if (*end != '\0' || (text[0] != 'f' && text[0] != 'm')) {
         die("not a flow", text);
     }
-    if (form == 'm') {
+    if (text[0] == 'm') {
         flow.fake = numbered("[::ffff:10.0.0.", f, "]", 40000 + f);
         flow.server = numbered("[::ffff:192.0.2.", s, "]", 443);
     } else if (f >= 6) {

@@ -166,7 +166,7 @@ static void check_answer(const struct trial *trial, const toa_answer *answer)
     }
     if (must_of(trial, "of") != NULL) {
         toa_endpoint of = {.ip = {192, 0, 2}, .port = 443, .version = 4, .has_port = 1};
-        of.ip[3] = (uint8_t)atoi(must_of(trial, "of") + 1);
+        of.ip[3] = (uint8_t)script_time(must_of(trial, "of") + 1);
         same_endpoint(trial, "server", &of, &answer->server);
     }
     for (size_t i = 1; i < 4; i++) {

@@ -99,9 +99,9 @@ static toa_query query_of(const struct vector *vector)
 
 static uint8_t carrier_of(const struct vector *vector)
 {
-    for (uint8_t carrier = 0; carrier <= TOA_CARRIER_DATA; carrier++) {
+    for (int carrier = 0; carrier <= TOA_CARRIER_DATA; carrier++) {
         if (strcmp(field(vector, "carrier"), toa_carrier_name((toa_carrier)carrier)) == 0) {
-            return carrier;
+            return (uint8_t)carrier;
         }
     }
     fail_msg("%s: no such carrier", vector->parts[0]);

@@ -22,19 +22,26 @@ static void *lines(size_t size, int value)
     return memset(memory, value, size);
 }
 
-static toa_table table_open(size_t n_records)
+struct room {
+    void *buckets;
+    void *records;
+};
+
+static toa_table table_open(struct room *room, size_t n_records)
 {
     size_t n_buckets = n_records / TOA_BUCKET_RECORDS;
-    return (toa_table){.buckets = lines(n_buckets * sizeof(toa_bucket), 0),
-                       .records = lines(n_records * sizeof(toa_record), 0xa5),
+    room->buckets = lines(n_buckets * sizeof(toa_bucket), 0);
+    room->records = lines(n_records * sizeof(toa_record), 0xa5);
+    return (toa_table){.buckets = room->buckets,
+                       .records = room->records,
                        .mask = n_buckets - 1,
                        .hash_key = {3, 5}};
 }
 
-static void table_close(toa_table *table)
+static void room_close(struct room *room)
 {
-    free(table->buckets);
-    free((void *)(uintptr_t)table->records);
+    free(room->buckets);
+    free(room->records);
 }
 
 static toa_endpoint fake_of(unsigned i)
@@ -113,7 +120,8 @@ static void test_what_is_pushed_out(void **state)
     };
     (void)state;
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
-        toa_table table = table_open(16);
+        struct room room;
+        toa_table table = table_open(&room, 16);
         for (toa_place place = 0; place < 16; place++) {
             if (rows[r].places[place] != '.') {
                 put(&table, place, (unsigned)place, rank_of(rows[r].places[place]));
@@ -125,13 +133,14 @@ static void test_what_is_pushed_out(void **state)
         if (place >= 16 || rows[r].places[place] != rows[r].taken[0] || worth != rows[r].worth) {
             fail_msg("%s: place %zu, worth %d", rows[r].sentence, place, (int)worth);
         }
-        table_close(&table);
+        room_close(&room);
     }
 }
 
 static void test_free_places_are_taken_where_more_of_them_are(void **state)
 {
-    toa_table table = table_open(16);
+    struct room room;
+    toa_table table = table_open(&room, 16);
     (void)state;
     for (unsigned i = 0; i < 16; i++) {
         unsigned n_first = 0;
@@ -146,7 +155,7 @@ static void test_free_places_are_taken_where_more_of_them_are(void **state)
         assert_int_equal(worth, TOA_WORTH_FREE);
         put(&table, place, i, (toa_rank){.at = 0});
     }
-    table_close(&table);
+    room_close(&room);
 }
 
 /* All of 64 bits are times: 2^61 ns after 1970 is the year 2043. */
@@ -156,7 +165,8 @@ static void test_what_is_pushed_out_at_any_time(void **state)
                                     INT64_C(3) << 61, INT64_MAX - 1, INT64_MAX};
     (void)state;
     for (size_t r = 0; r < sizeof nows / sizeof nows[0]; r++) {
-        toa_table table = table_open(16);
+        struct room room;
+        toa_table table = table_open(&room, 16);
         toa_worth worth;
         toa_endpoint fake = fake_of(1000);
         uint64_t hash = toa_table_hash(&table, &fake);
@@ -168,7 +178,7 @@ static void test_what_is_pushed_out_at_any_time(void **state)
         assert_int_equal(worth, TOA_WORTH_MAPPING);
         assert_int_equal(toa_table_claim(&table, hash, nows[r], 11, &worth), 5);
         assert_int_equal(worth, TOA_WORTH_EXPIRED);
-        table_close(&table);
+        room_close(&room);
     }
 }
 
@@ -177,7 +187,8 @@ static void test_what_is_pushed_out_at_any_time(void **state)
 static void test_every_flow_is_found_where_it_was_put(void **state)
 {
     enum { RECORDS = 4096, FLOWS = RECORDS / 2 };
-    toa_table table = table_open(RECORDS);
+    struct room room;
+    toa_table table = table_open(&room, RECORDS);
     (void)state;
     for (unsigned i = 0; i < FLOWS; i++) {
         toa_endpoint fake = fake_of(i);
@@ -202,13 +213,14 @@ static void test_every_flow_is_found_where_it_was_put(void **state)
             assert_int_equal(record.isn, i);
         }
     }
-    table_close(&table);
+    room_close(&room);
 }
 
 static void test_candidates_are_few_and_none_is_free(void **state)
 {
     enum { RECORDS = 4096 };
-    toa_table table = table_open(RECORDS);
+    struct room room;
+    toa_table table = table_open(&room, RECORDS);
     size_t n_candidates = 0;
     (void)state;
     for (unsigned i = 0; i < RECORDS / 2; i++) {
@@ -228,14 +240,15 @@ static void test_candidates_are_few_and_none_is_free(void **state)
         }
     }
     assert_true(n_candidates < 200); /* 14 bits, 8 of 16 places: one in 2,000 is expected */
-    table_close(&table);
+    room_close(&room);
 }
 
 static void test_the_two_buckets_of_a_flow_differ(void **state)
 {
     (void)state;
     for (size_t n = 16; n <= 1024; n *= 2) {
-        toa_table table = table_open(n);
+        struct room room;
+        toa_table table = table_open(&room, n);
         for (unsigned i = 0; i < 20; i++) { /* as many flows of one fake as it may have, and more */
             toa_worth worth;
             toa_endpoint fake = fake_of(7);
@@ -246,13 +259,14 @@ static void test_the_two_buckets_of_a_flow_differ(void **state)
             assert_int_equal(worth == TOA_WORTH_FREE, i < TOA_FLOWS_PER_FAKE);
             toa_table_write(&table, place, hash, &record, (toa_rank){.at = (toa_time)i});
         }
-        table_close(&table);
+        room_close(&room);
     }
 }
 
 static void test_the_sequence_count_wraps(void **state)
 {
-    toa_table table = table_open(16);
+    struct room room;
+    toa_table table = table_open(&room, 16);
     toa_record record;
     (void)state;
     put(&table, 3, 1, (toa_rank){.at = 0});
@@ -261,18 +275,19 @@ static void test_the_sequence_count_wraps(void **state)
     put(&table, 3, 2, (toa_rank){.at = 0});
     assert_true(toa_table_read(&table, 3, &record)); /* and is not taken for never written */
     assert_int_equal(record.isn, 2);
-    table_close(&table);
+    room_close(&room);
 }
 
 static void test_ipv4_and_ipv6_hash_apart(void **state)
 {
-    toa_table table = table_open(16);
+    struct room room;
+    toa_table table = table_open(&room, 16);
     toa_endpoint v4 = fake_of(1);
     toa_endpoint v6 = v4;
     (void)state;
     v6.version = 6;
     assert_true(toa_table_hash(&table, &v4) != toa_table_hash(&table, &v6));
-    table_close(&table);
+    room_close(&room);
 }
 
 /* ---- Replacement, seen from outside ---------------------------------------------------------- */
