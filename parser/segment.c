@@ -169,8 +169,8 @@ static toa_word step_family(walk *at)
     if (!toa_read_u32(&at->bytes, &family)) {
         return too_short(at);
     }
-    if (family > 0xffff) {
-        family = family >> 24 | (family >> 8 & 0xff00) | (family << 8 & 0xff0000) | family << 24;
+    if ((family & 0xffffff) == 0) { /* all families are below 256: the little-endian form */
+        family >>= 24;
     }
     switch (family) {
     case 2:

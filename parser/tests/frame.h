@@ -165,6 +165,7 @@ static inline bool frame_put_link(frame *f, const char *word, const char *next)
     } else if (frame_is(word, "mpls")) {
         uint8_t *at = frame_put(f, 4);
         at[2] = (uint8_t)frame_value(word, "bottom", !frame_is(next, "mpls"));
+        at[3] = 255;
     } else {
         return false;
     }

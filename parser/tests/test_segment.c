@@ -237,6 +237,8 @@ static const found_row found_rows[] = {
      "eth ip4 gre ip4,total=0 tcp data=7 pad=5", 7, 1},
     {"a mirror cut the packet inside the tunnel, behind the options", 1,
      "eth ip4 gre ip4,total=1000 tcp data=7", 952, 1},
+    {"a mirror cut a packet, and what it carries is whole", 1,
+     "eth ip4 gre ip4,total=1000 ip4 tcp data=7", 7, 2},
     {"a first fragment of a tunnel", 1, "eth ip4,more=1 gre ip4,total=1000 tcp data=7", 952, 1},
 };
 
@@ -443,6 +445,8 @@ static const other_row other_rows[] = {
      "eth ip4,more=1,total=63 gre ip4,total=1000 tcp", OPEN, TOA_FRAGMENT},
     {"inside a first fragment a whole packet contradicts itself", 1,
      "eth ip4,more=1 gre ip4,total=39 tcp", OPEN, TOA_MALFORMED},
+    {"inside a first fragment a packet that ends with it contradicts itself", 1,
+     "eth ip4,more=1 ip4 tcp,words=15", OPEN, TOA_MALFORMED},
     {"a later fragment in a tunnel", 1, "eth ip4 gre ip4,offset=1 tcp", OPEN, TOA_FRAGMENT},
     {"a total length below the header in a tunnel", 1, "eth ip4 gre ip4,total=19 tcp", OPEN,
      TOA_MALFORMED},
