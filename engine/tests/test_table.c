@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "hash.h"
 #include "table.h"
 
 /* Memory on a cache line, filled with `value`. */
@@ -270,12 +271,29 @@ static void test_the_sequence_count_wraps(void **state)
     toa_record record;
     (void)state;
     put(&table, 3, 1, (toa_rank){.at = 0});
-    atomic_store(&table.buckets[0].seqs[3], UINT32_MAX - 1);
+    atomic_store(&table.buckets[0].seq, UINT32_MAX - 1);
     assert_true(toa_table_read(&table, 3, &record));
     put(&table, 3, 2, (toa_rank){.at = 0});
-    assert_true(toa_table_read(&table, 3, &record)); /* and is not taken for never written */
+    assert_true(toa_table_read(&table, 3, &record));
     assert_int_equal(record.isn, 2);
     room_close(&room);
+}
+
+static void test_the_hash_is_of_address_and_port(void **state)
+{
+    static const uint8_t v4_bytes[] = {10, 1, 2, 3, 0x9c, 0x41};
+    static const uint8_t v6_bytes[] = {0x20, 1,  2,  3,  4,  5,  6,  7,    8,
+                                       9,    10, 11, 12, 13, 14, 15, 0x9c, 0x41};
+    toa_table table = {.hash_key = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
+    toa_endpoint v4 = {.port = 40001, .version = 4, .has_port = 1};
+    toa_endpoint v6 = {.port = 40001, .version = 6, .has_port = 1};
+    (void)state;
+    memcpy(v4.ip, v4_bytes, 4);
+    memcpy(v6.ip, v6_bytes, 16);
+    assert_int_equal(toa_table_hash(&table, &v4),
+                     toa_siphash13(table.hash_key, v4_bytes, sizeof v4_bytes));
+    assert_int_equal(toa_table_hash(&table, &v6),
+                     toa_siphash13(table.hash_key, v6_bytes, sizeof v6_bytes));
 }
 
 static void test_ipv4_and_ipv6_hash_apart(void **state)
@@ -465,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_candidates_are_few_and_none_is_free),
         cmocka_unit_test(test_the_two_buckets_of_a_flow_differ),
         cmocka_unit_test(test_the_sequence_count_wraps),
+        cmocka_unit_test(test_the_hash_is_of_address_and_port),
         cmocka_unit_test(test_ipv4_and_ipv6_hash_apart),
         cmocka_unit_test(test_a_mapping_that_was_pushed_out_is_replaced),
         cmocka_unit_test(test_each_kind_of_replacement_is_counted),
