@@ -22,6 +22,13 @@ if(TARGET toa_live)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/live/include/ TYPE INCLUDE)
 endif()
 
+if(TARGET toa_fetcher)
+    install(TARGETS toa_fetcher EXPORT toaFetcherTargets)
+    set_target_properties(toa_fetcher PROPERTIES EXPORT_NAME fetcher)
+    install(EXPORT toaFetcherTargets NAMESPACE toa:: DESTINATION ${package_dir})
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/compat/cpp/include/ TYPE INCLUDE)
+endif()
+
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/toaConfig.cmake.in
     ${PROJECT_BINARY_DIR}/toaConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/toaConfigVersion.cmake

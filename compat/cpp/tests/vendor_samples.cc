@@ -1,0 +1,107 @@
+/*
+ * The vendor's two samples as they stand in its document, with the braces that the page lost, and a
+ * main around them: a server that says who each connection is from. Compiled as C++98 to C++20.
+ * Call: vendor_samples N_CONNECTIONS   listens on 127.0.0.1:1111 and prints a line a connection
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <toa_fetcher.h>
+#include <unistd.h>
+
+static void fpp(const char *name, const void *value, int size)
+{
+    const unsigned char *bytes = static_cast<const unsigned char *>(value);
+    printf("%s", name);
+    for (int i = 0; i < size; i++) {
+        printf(" %d", bytes[i]);
+    }
+    printf("\n");
+}
+
+void GetToa(SOCKADDR_IN client_addr, ToaFetcher *toa_fetcher_ptr);
+
+// clang-format off
+void GetToa(SOCKADDR_IN client_addr, ToaFetcher * toa_fetcher_ptr)
+{
+  u_long fake_client_ip_addr = 0;
+  u_short fake_client_port = 0;
+  u_long real_client_ip_addr = 0;
+  u_short real_client_port = 0;
+  memcpy(&fake_client_ip_addr, &client_addr.sin_addr, 4);
+  memcpy(&fake_client_port, &client_addr.sin_port, 2);
+  bool ret = toa_fetcher_ptr->FetchToaValue(fake_client_ip_addr, fake_client_port, real_client_ip_addr, real_client_port);
+  if(ret == FALSE){
+    printf("No toa found\n");
+  } else {
+       //fpp: Custom print function
+    fpp("real_client_ip_addr", &real_client_ip_addr, 4);    
+    fpp("real_client_port", &real_client_port, 2);
+  }
+}
+// clang-format on
+
+static int listening()
+{
+    SOCKADDR_IN address;
+    int one = 1;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_port = htons(1111);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(listener, reinterpret_cast<sockaddr *>(&address), sizeof address) != 0 ||
+        listen(listener, 1024) != 0) {
+        perror("vendor_samples: 127.0.0.1:1111");
+        exit(4);
+    }
+    return listener;
+}
+
+static void serve(ToaFetcher *fetcher, int n_connections)
+{
+    int listener = listening();
+    printf("ready\n");
+    fflush(stdout);
+    for (int i = 0; i < n_connections; i++) {
+        SOCKADDR_IN client;
+        socklen_t len = sizeof client;
+        int connection = accept(listener, reinterpret_cast<sockaddr *>(&client), &len);
+        GetToa(client, fetcher);
+        close(connection);
+    }
+    close(listener);
+}
+
+int main(int argc, char **argv)
+{
+    // clang-format off
+     char ncard_ip_str[] = "";
+     char svr_ip_str[] = "";
+     char port_range[3][100] = {"10001-10005", "20001-20005", "30001-30005"};
+     char* port_range_ptr[3] = {port_range[0], port_range[1], port_range[2]};
+     u_short svr_port_list[3] = {1111, 2222, 3333};
+     ToaFetcher inst = ToaFetcher();
+     inst.InitUpToaFetcher((char*)ncard_ip_str, (char*)svr_ip_str, svr_port_list, 3);
+    // clang-format on
+
+    int code = 0;
+    char message[50];
+    if (!inst.FetchErrorInfo(&code, message) || code != 0) {
+        fprintf(stderr, "vendor_samples: %d %s\n", code, message);
+        return 4;
+    }
+    ToaFetcher ranged;
+    if (inst.GetFetcherStatus() != 1 ||
+        !ranged.InitUpToaFetcher(ncard_ip_str, svr_ip_str, port_range_ptr, 3) ||
+        ranged.InitUpToaFetcher(ncard_ip_str, svr_ip_str, svr_port_list, 4)) {
+        fprintf(stderr, "vendor_samples: the overloads do not do as they say\n");
+        return 4;
+    }
+    ranged.StopToaFetcher();
+    serve(&inst, argc > 1 ? atoi(argv[1]) : 1);
+    inst.StopToaFetcher();
+    return 0;
+}
