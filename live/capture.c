@@ -31,7 +31,7 @@ void toa_capture_init(toa_capture *capture)
     *capture = (toa_capture){.pcap = toa_pcap_functions_get(), .descriptor = -1};
 }
 
-void toa_capture_close(toa_capture *capture)
+void toa_ring_close(toa_capture *capture)
 {
     if (capture->handle != NULL) {
         capture->dropped_before = toa_capture_dropped(capture);
@@ -182,8 +182,8 @@ static toa_live_error open_handle(toa_capture *capture, const char *name,
     return TOA_LIVE_OK;
 }
 
-toa_live_error toa_capture_open(toa_capture *capture, const toa_interface *interface,
-                                const toa_live_options *options, char *text, size_t size)
+toa_live_error toa_ring_open(toa_capture *capture, const toa_interface *interface,
+                             const toa_live_options *options, char *text, size_t size)
 {
     say(text, size, "%s", "");
     if (capture->pcap == NULL) {
@@ -192,7 +192,7 @@ toa_live_error toa_capture_open(toa_capture *capture, const toa_interface *inter
     }
     toa_live_error error = open_handle(capture, interface->name, options, text, size);
     if (error != TOA_LIVE_OK) {
-        toa_capture_close(capture);
+        toa_ring_close(capture);
     }
     return error;
 }
@@ -202,7 +202,7 @@ int toa_capture_read(toa_capture *capture, int max, pcap_handler take, void *con
     return capture->pcap->dispatch(capture->handle, max, take, context);
 }
 
-const char *toa_capture_error(const toa_capture *capture)
+const char *toa_ring_error(const toa_capture *capture)
 {
     return capture->pcap->geterr(capture->handle);
 }

@@ -25,17 +25,17 @@ void toa_capture_init(toa_capture *capture);
  * Opens the interface and installs the filter. On failure it is not open, and `text` says why, in
  * one line. Otherwise `text` is empty, or says what is not as it was asked for.
  */
-toa_live_error toa_capture_open(toa_capture *capture, const toa_interface *interface,
-                                const toa_live_options *options, char *text, size_t size);
+toa_live_error toa_ring_open(toa_capture *capture, const toa_interface *interface,
+                             const toa_live_options *options, char *text, size_t size);
 
 /* Closes it, if it is open. */
-void toa_capture_close(toa_capture *capture);
+void toa_ring_close(toa_capture *capture);
 
 /* Hands up to `max` frames that are there to `take`. How many; below 0: the capture is broken. */
 int toa_capture_read(toa_capture *capture, int max, pcap_handler take, void *context);
 
 /* Why it is broken. Valid until the next call. */
-const char *toa_capture_error(const toa_capture *capture);
+const char *toa_ring_error(const toa_capture *capture);
 
 /* Frames that the kernel had no room for, over all handles. */
 uint64_t toa_capture_dropped(toa_capture *capture);

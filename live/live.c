@@ -278,7 +278,7 @@ __attribute__((format(printf, 3, 4))) static void change(state *own, toa_live_er
 static void close_capture(state *own)
 {
     toa_mutex_lock(&own->ring);
-    toa_capture_close(&own->capture);
+    toa_ring_close(&own->capture);
     toa_mutex_unlock(&own->ring);
 }
 
@@ -293,7 +293,7 @@ static void reopen(state *own, const toa_interface *interface)
     own->opened_at = now;
     toa_mutex_lock(&own->ring);
     toa_live_error error =
-        toa_capture_open(&own->capture, interface, &own->options, text, sizeof text);
+        toa_ring_open(&own->capture, interface, &own->options, text, sizeof text);
     own->broken = false;
     toa_mutex_unlock(&own->ring);
     if (error != TOA_LIVE_OK) {
@@ -459,14 +459,13 @@ static toa_live_error find_interface(state *own, char *text, size_t size)
 
 static toa_live_error open_and_run(state *own, char *text, size_t size)
 {
-    toa_live_error error =
-        toa_capture_open(&own->capture, &own->interface, &own->options, text, size);
+    toa_live_error error = toa_ring_open(&own->capture, &own->interface, &own->options, text, size);
     if (error != TOA_LIVE_OK) {
         return error;
     }
     own->watch = toa_interface_watch();
     if (!toa_thread_start(&own->thread, run, own)) {
-        toa_capture_close(&own->capture);
+        toa_ring_close(&own->capture);
         toa_interface_unwatch(own->watch);
         return fail(TOA_LIVE_NO_THREAD, text, size, "the capture thread cannot be started");
     }
@@ -559,7 +558,7 @@ void toa_live_stop(toa_live *live)
     atomic_store(&own->stopping, true);
     toa_wakeup_call(&own->wakeup);
     toa_thread_join(&own->thread);
-    toa_capture_close(&own->capture);
+    toa_ring_close(&own->capture);
     toa_interface_unwatch(own->watch);
     destroy_primitives(own);
     free_state(own);
