@@ -267,6 +267,11 @@ void toa_replay_finish(toa_replay *replay)
     toa_queries_finish(replay->queries);
 }
 
+const toa_engine *toa_replay_engine(const toa_replay *replay)
+{
+    return replay->engine;
+}
+
 const char *toa_replay_error(const toa_replay *replay)
 {
     return replay->error;

@@ -73,6 +73,9 @@ void cli_flush(void);
 
 extern const cli_command replay_command;
 extern const cli_command check_command;
+extern const cli_command capture_command;
+extern const cli_command serve_command;
+extern const cli_command query_command;
 extern const cli_command inspect_command;
 extern const cli_command version_command;
 

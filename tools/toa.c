@@ -7,6 +7,11 @@
 static const cli_command *const commands[] = {
     &replay_command,
     &check_command,
+#ifdef TOA_WITH_SERVICE
+    &capture_command,
+    &serve_command,
+    &query_command,
+#endif
     &inspect_command,
     &version_command,
 };

@@ -128,6 +128,10 @@ TOA_API toa_replay_result toa_replay_file(toa_replay *replay, const char *path);
 /* Answers what is still asked for. Call it once, after the last file. */
 TOA_API void toa_replay_finish(toa_replay *replay);
 
+/* The engine, with what was fed until now: for lookups, not for feeding. Lives as long as the
+ * replay. */
+TOA_API const toa_engine *toa_replay_engine(const toa_replay *replay);
+
 /* One line with the file's name; "" when nothing is wrong. */
 TOA_API const char *toa_replay_error(const toa_replay *replay);
 

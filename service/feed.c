@@ -1,0 +1,192 @@
+#include "feed.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <toa/live.h>
+
+#include "say.h"
+
+/* Changes that are kept for questions that wait; with more, all are looked at. */
+enum { CHANGES_MAX = 1024 };
+
+struct toa_feed {
+    toa_live *live;
+    int wake_fd;
+    atomic_size_t n_waiting;
+    pthread_mutex_t lock; /* of what follows */
+    toa_endpoint changes[CHANGES_MAX];
+    size_t n_changes;
+    bool more_changes;
+    toa_record *record;
+};
+
+/* ---- On the thread that read a frame --------------------------------------------------------- */
+
+static void note_change(toa_feed *feed, const toa_endpoint *fake)
+{
+    uint64_t one = 1;
+    if (feed->n_changes == CHANGES_MAX) {
+        feed->more_changes = true;
+        return;
+    }
+    feed->changes[feed->n_changes++] = *fake;
+    if (feed->n_changes == 1) {
+        ssize_t written = write(feed->wake_fd, &one, sizeof one);
+        (void)written; /* it fails only when it is awake already */
+    }
+}
+
+static void on_frame(void *context, const toa_live_frame *frame)
+{
+    toa_feed *feed = context;
+    const toa_event *event = frame->event;
+    /* Pairs with on_waiting: either this sees that somebody waits, or his lookup sees the frame. */
+    atomic_thread_fence(memory_order_seq_cst);
+    bool waited_for = atomic_load(&feed->n_waiting) != 0 && event->fake.version != 0 &&
+                      event->verdict != TOA_PASS;
+    (void)pthread_mutex_lock(&feed->lock);
+    if (waited_for) {
+        note_change(feed, &event->fake);
+    }
+    if (feed->record != NULL) {
+        toa_record_frame(feed->record, frame->bytes, frame->captured_len, frame->original_len,
+                         frame->link_type, event, frame->time);
+    }
+    (void)pthread_mutex_unlock(&feed->lock);
+}
+
+static void on_state(void *context, toa_live_error error, const char *text)
+{
+    (void)context;
+    toa_say("capture: %s", error == TOA_LIVE_OK && (text == NULL || text[0] == '\0') ? "goes on"
+                           : text != NULL && text[0] != '\0'                         ? text
+                                                             : toa_live_error_text(error));
+}
+
+/* ---- For the core ---------------------------------------------------------------------------- */
+
+static toa_time on_now(void *context)
+{
+    const toa_feed *feed = context;
+    return toa_live_now(feed->live);
+}
+
+static toa_word on_lookup(void *context, const toa_endpoint *fake, const toa_endpoint *server,
+                          toa_answer *answer)
+{
+    toa_feed *feed = context;
+    return toa_live_lookup(feed->live, fake, server, 0, answer);
+}
+
+static void on_waiting(void *context, size_t n_held)
+{
+    toa_feed *feed = context;
+    atomic_store(&feed->n_waiting, n_held);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+toa_answers toa_feed_answers(toa_feed *feed)
+{
+    return (toa_answers){
+        .context = feed, .now = on_now, .lookup = on_lookup, .waiting = on_waiting};
+}
+
+void toa_feed_changed(toa_feed *feed, toa_core *core)
+{
+    toa_endpoint changes[CHANGES_MAX];
+    (void)pthread_mutex_lock(&feed->lock);
+    size_t n = feed->n_changes;
+    bool more = feed->more_changes;
+    memcpy(changes, feed->changes, n * sizeof changes[0]);
+    feed->n_changes = 0;
+    feed->more_changes = false;
+    (void)pthread_mutex_unlock(&feed->lock);
+    if (more) {
+        toa_core_changed(core, NULL);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        toa_core_changed(core, &changes[i]);
+    }
+}
+
+/* ---- Starting and ending --------------------------------------------------------------------- */
+
+static bool start_live(toa_feed *feed, const toa_capture_config *config,
+                       char error[TOA_CONFIG_ERROR])
+{
+    toa_dialects dialects;
+    toa_config_dialects(config, &dialects);
+    toa_config engine = toa_config_engine(config, &dialects);
+    if (getrandom(engine.hash_key, sizeof engine.hash_key, 0) != sizeof engine.hash_key) {
+        (void)snprintf(error, TOA_CONFIG_ERROR, "no random numbers");
+        return false;
+    }
+    const toa_live_options options = {
+        .interface = config->interface,
+        .config = &engine,
+        .n_records = (size_t)config->n_records,
+        .buffer_size = (size_t)config->buffer_size,
+        .frame = on_frame,
+        .changed = on_state,
+        .context = feed,
+    };
+    return toa_live_start(&feed->live, &options, error, TOA_CONFIG_ERROR) == TOA_LIVE_OK;
+}
+
+toa_feed *toa_feed_start(const toa_capture_config *config, int wake_fd,
+                         char error[TOA_CONFIG_ERROR])
+{
+    toa_feed *feed = calloc(1, sizeof *feed);
+    if (feed == NULL || pthread_mutex_init(&feed->lock, NULL) != 0) {
+        free(feed);
+        (void)snprintf(error, TOA_CONFIG_ERROR, "out of memory");
+        return NULL;
+    }
+    feed->wake_fd = wake_fd;
+    if (!start_live(feed, config, error)) {
+        (void)pthread_mutex_destroy(&feed->lock);
+        free(feed);
+        return NULL;
+    }
+    return feed;
+}
+
+void toa_feed_stop(toa_feed *feed)
+{
+    if (feed != NULL) {
+        toa_live_stop(feed->live);
+        (void)pthread_mutex_destroy(&feed->lock);
+        free(feed);
+    }
+}
+
+void toa_feed_record(toa_feed *feed, toa_record *record)
+{
+    (void)pthread_mutex_lock(&feed->lock);
+    feed->record = record;
+    (void)pthread_mutex_unlock(&feed->lock);
+}
+
+toa_time toa_feed_now(const toa_feed *feed)
+{
+    return toa_live_now(feed->live);
+}
+
+void toa_feed_summary(const toa_feed *feed, toa_summary *out)
+{
+    toa_live_counters counters;
+    toa_live_counters_get(feed->live, &counters);
+    out->engine = toa_live_engine(feed->live);
+    out->now = toa_live_now(feed->live);
+    out->live = true;
+    out->captured = counters.captured;
+    out->kernel_drops = counters.kernel_drops;
+    out->reopens = counters.reopens;
+}

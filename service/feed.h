@@ -1,0 +1,35 @@
+/*
+ * feed.h - answers from a live capture: lookups that drain, changes for questions that wait, and
+ * frames for the record.
+ */
+#ifndef TOA_SERVICE_FEED_H
+#define TOA_SERVICE_FEED_H
+
+#include "config.h"
+#include "core.h"
+#include "record.h"
+#include "summary.h"
+
+typedef struct toa_feed toa_feed;
+
+/*
+ * Starts capturing. `wake_fd` is an eventfd that is written when toa_feed_changed has something.
+ * NULL: `error` says why.
+ */
+toa_feed *toa_feed_start(const toa_capture_config *config, int wake_fd,
+                         char error[TOA_CONFIG_ERROR]);
+void toa_feed_stop(toa_feed *feed);
+
+toa_answers toa_feed_answers(toa_feed *feed);
+
+/* Where frames are recorded from now on; NULL: nowhere. When it returns, nobody uses the old one.
+ */
+void toa_feed_record(toa_feed *feed, toa_record *record);
+
+/* Tells `core` what changed since the last call. */
+void toa_feed_changed(toa_feed *feed, toa_core *core);
+
+toa_time toa_feed_now(const toa_feed *feed);
+void toa_feed_summary(const toa_feed *feed, toa_summary *out);
+
+#endif

@@ -1,0 +1,460 @@
+#include "loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "feed.h"
+#include "privileges.h"
+#include "record.h"
+#include "say.h"
+#include "sockets.h"
+#include "summary.h"
+
+enum { BATCHES_IN_TURN = 16 }; /* of one socket, before the others come */
+
+typedef struct service {
+    const toa_serve_options *options;
+    toa_service_config config;
+    toa_socket sockets[TOA_CONFIG_LISTENS];
+    size_t n_sockets;
+    uint32_t next_number;
+    toa_batch *batch;
+    toa_core *core;
+    toa_feed *feed; /* NULL with a frozen engine */
+    toa_record *record;
+    uint64_t unsent;
+    int signal_fd;
+    int wake_fd;
+    bool ending;
+} service;
+
+static toa_time clock_now(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (toa_time)now.tv_sec * TOA_SECOND + now.tv_nsec;
+}
+
+/* ---- Answering ------------------------------------------------------------------------------- */
+
+static void answer_batch(service *self, const toa_socket *from, size_t n, toa_time now)
+{
+    toa_peer peer;
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *bytes = toa_batch_datagram(self->batch, i, &len, &peer);
+        size_t answer_len =
+            toa_core_datagram(self->core, bytes, len, &peer, now, toa_batch_answer(self->batch, i));
+        if (answer_len != 0) {
+            toa_batch_answered(self->batch, i, answer_len);
+        }
+    }
+    self->unsent += toa_batch_send(self->batch, from);
+}
+
+static void answer_socket(service *self, const toa_socket *from)
+{
+    toa_time now = clock_now();
+    size_t n = TOA_BATCH;
+    for (size_t i = 0; i < BATCHES_IN_TURN && n == TOA_BATCH; i++) {
+        n = toa_batch_receive(self->batch, from);
+        answer_batch(self, from, n, now);
+    }
+}
+
+static const toa_socket *socket_of(const service *self, const toa_peer *peer)
+{
+    for (size_t i = 0; i < self->n_sockets; i++) {
+        if (self->sockets[i].number == peer->socket) {
+            return &self->sockets[i];
+        }
+    }
+    return NULL;
+}
+
+static void answer_held(service *self, toa_time now)
+{
+    uint8_t bytes[TOA_DATAGRAM_MAX];
+    toa_peer peer;
+    size_t len = 0;
+    while ((len = toa_core_due(self->core, now, &peer, bytes)) != 0) {
+        const toa_socket *to = socket_of(self, &peer);
+        self->unsent += to == NULL || !toa_socket_send(to, &peer, bytes, len);
+    }
+}
+
+/* ---- Sockets --------------------------------------------------------------------------------- */
+
+static void close_sockets(toa_socket *sockets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        toa_socket_close(&sockets[i]);
+    }
+}
+
+static void say_listening(const toa_socket *opened)
+{
+    char text[TOA_ENDPOINT_TEXT];
+    (void)toa_endpoint_format(&opened->bound, text);
+    toa_say("listening on %s", text);
+}
+
+static const toa_socket *find_socket(const service *self, const toa_endpoint *at)
+{
+    for (size_t i = 0; i < self->n_sockets; i++) {
+        if (toa_endpoint_equal(&self->sockets[i].at, at)) {
+            return &self->sockets[i];
+        }
+    }
+    return NULL;
+}
+
+/* Opens what is new; what was open stays. On false nothing has changed. */
+static bool open_sockets(service *self, const toa_service_config *config)
+{
+    toa_socket opened[TOA_CONFIG_LISTENS];
+    toa_socket kept[TOA_CONFIG_LISTENS];
+    char error[TOA_SOCKET_ERROR];
+    size_t n_opened = 0;
+    size_t n_kept = 0;
+    for (size_t i = 0; i < config->n_listen; i++) {
+        const toa_socket *there = find_socket(self, &config->listen[i]);
+        if (there != NULL) {
+            kept[n_kept++] = *there;
+        } else if (toa_socket_open(&opened[n_opened], &config->listen[i], self->next_number,
+                                   error)) {
+            self->next_number++;
+            n_opened++;
+        } else {
+            toa_say("%s", error);
+            close_sockets(opened, n_opened);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < self->n_sockets; i++) {
+        bool stays = false;
+        for (size_t k = 0; k < n_kept; k++) {
+            stays = stays || kept[k].number == self->sockets[i].number;
+        }
+        if (!stays) {
+            toa_socket_close(&self->sockets[i]);
+        }
+    }
+    memcpy(self->sockets, kept, n_kept * sizeof kept[0]);
+    memcpy(self->sockets + n_kept, opened, n_opened * sizeof opened[0]);
+    self->n_sockets = n_kept + n_opened;
+    for (size_t i = 0; i < n_opened; i++) {
+        say_listening(&opened[i]);
+    }
+    return true;
+}
+
+/* ---- Capture and record ---------------------------------------------------------------------- */
+
+static void set_record(service *self, toa_record *record)
+{
+    toa_core_tap none = {.context = NULL};
+    toa_core_tap tap = record == NULL ? none : toa_record_tap(record);
+    toa_core_tap_set(self->core, &tap);
+    if (self->feed != NULL) {
+        toa_feed_record(self->feed, record);
+    }
+    toa_record_stop(self->record);
+    self->record = record;
+}
+
+static bool start_record(const service *self, const toa_service_config *config,
+                         const toa_feed *feed, toa_record **out)
+{
+    char error[TOA_CONFIG_ERROR];
+    (void)self;
+    *out = NULL;
+    if (config->record.dir[0] == '\0' || feed == NULL) {
+        return true;
+    }
+    *out = toa_record_start(config, toa_feed_now(feed), error);
+    if (*out == NULL) {
+        toa_say("%s", error);
+    }
+    return *out != NULL;
+}
+
+/* Answers come from this capture from now on; the old one ends. */
+static void set_feed(service *self, toa_feed *feed)
+{
+    toa_feed *old = self->feed;
+    toa_answers answers = toa_feed_answers(feed);
+    self->feed = feed;
+    toa_core_answers(self->core, &answers);
+    toa_feed_stop(old);
+}
+
+static bool start_feed(const service *self, const toa_service_config *config, toa_feed **out)
+{
+    char error[TOA_CONFIG_ERROR];
+    *out = toa_feed_start(&config->capture, self->wake_fd, error);
+    if (*out == NULL) {
+        toa_say("%s", error);
+        return false;
+    }
+    toa_say("capturing on %s", config->capture.interface);
+    return true;
+}
+
+/* ---- Signals --------------------------------------------------------------------------------- */
+
+static void say_summary(const service *self)
+{
+    toa_record_counters record;
+    toa_summary summary = {.core = toa_core_count(self->core),
+                           .held = toa_core_held(self->core),
+                           .unsent = self->unsent};
+    if (self->feed != NULL) {
+        toa_feed_summary(self->feed, &summary);
+    } else {
+        summary.engine = self->options->frozen->engine;
+        summary.now = self->options->frozen->at;
+    }
+    if (self->record != NULL) {
+        toa_record_count(self->record, &record);
+        summary.record = &record;
+    }
+    toa_summary_say(&summary);
+}
+
+static bool same_record(const toa_record_config *a, const toa_record_config *b)
+{
+    return strcmp(a->dir, b->dir) == 0 && a->size == b->size && a->files == b->files;
+}
+
+/* Everything new is started before anything old ends, so that a failure leaves all as it was. */
+static bool apply(service *self, const toa_service_config *fresh)
+{
+    bool live = self->options->frozen == NULL;
+    bool other_capture = live && !toa_config_same_capture(&self->config.capture, &fresh->capture);
+    bool other_record =
+        live && (other_capture || !same_record(&self->config.record, &fresh->record) ||
+                 fresh->listen[0].port != self->config.listen[0].port);
+    toa_feed *feed = NULL;
+    toa_record *record = NULL;
+    if (other_capture && !start_feed(self, fresh, &feed)) {
+        return false;
+    }
+    if ((other_record && !start_record(self, fresh, feed != NULL ? feed : self->feed, &record)) ||
+        !open_sockets(self, fresh)) {
+        toa_record_stop(record);
+        toa_feed_stop(feed);
+        return false;
+    }
+    if (other_record) {
+        set_record(self, NULL);
+    }
+    if (other_capture) {
+        set_feed(self, feed);
+    }
+    if (other_record) {
+        set_record(self, record);
+    }
+    if (!toa_core_allow(self->core, fresh->allow, fresh->n_allow)) {
+        toa_say("out of memory: those who might ask before may ask still");
+    }
+    if (fresh->n_held != self->config.n_held || strcmp(fresh->user, self->config.user) != 0) {
+        toa_say("held and user take effect at the next start");
+    }
+    self->config = *fresh;
+    toa_say("reloaded: %s", !live           ? "the capture that was read stays"
+                            : other_capture ? "the capture is another one, and begins empty"
+                                            : "all mappings are kept");
+    return true;
+}
+
+static void reload(service *self)
+{
+    toa_service_config fresh;
+    char error[TOA_CONFIG_ERROR];
+    if (!toa_service_config_load(self->options->config_path, self->options->flags, &fresh, error)) {
+        toa_say("%s", error);
+        toa_say("not reloaded; the old configuration goes on");
+    } else if (!apply(self, &fresh)) {
+        toa_say("not reloaded; the old configuration goes on");
+    }
+}
+
+static void take_signals(service *self)
+{
+    struct signalfd_siginfo info;
+    while (read(self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        switch (info.ssi_signo) {
+        case SIGHUP:
+            reload(self);
+            break;
+        case SIGUSR1:
+            say_summary(self);
+            break;
+        default:
+            self->ending = true;
+            break;
+        }
+    }
+}
+
+static bool open_signals(service *self)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGUSR1);
+    /* Before any thread is started: all inherit it. */
+    self->signal_fd = pthread_sigmask(SIG_BLOCK, &set, NULL) == 0
+                          ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)
+                          : -1;
+    self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->signal_fd < 0 || self->wake_fd < 0) {
+        toa_say("cannot start: %s", strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+/* ---- The loop -------------------------------------------------------------------------------- */
+
+/* Until when to sleep: -1 for ever. Never too short, so that it does not spin. */
+static int timeout_ms(const service *self, toa_time now)
+{
+    toa_time deadline = toa_core_deadline(self->core);
+    if (deadline == INT64_MAX) {
+        return -1;
+    }
+    toa_time left = deadline <= now ? 0 : deadline - now;
+    return (int)((left + TOA_SECOND / 1000 - 1) / (TOA_SECOND / 1000));
+}
+
+static void turn(service *self)
+{
+    struct pollfd fds[TOA_CONFIG_LISTENS + 2];
+    uint64_t ignored;
+    fds[0] = (struct pollfd){.fd = self->signal_fd, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = self->wake_fd, .events = POLLIN};
+    for (size_t i = 0; i < self->n_sockets; i++) {
+        fds[i + 2] = (struct pollfd){.fd = self->sockets[i].fd, .events = POLLIN};
+    }
+    size_t n_sockets = self->n_sockets;
+    if (poll(fds, n_sockets + 2, timeout_ms(self, clock_now())) < 0) {
+        return; /* EINTR; ENOMEM passes */
+    }
+    for (size_t i = 0; i < n_sockets; i++) {
+        if (fds[i + 2].revents != 0) {
+            answer_socket(self, &self->sockets[i]);
+        }
+    }
+    if (fds[1].revents != 0 && read(self->wake_fd, &ignored, sizeof ignored) > 0 &&
+        self->feed != NULL) {
+        toa_feed_changed(self->feed, self->core);
+    }
+    answer_held(self, clock_now());
+    if (fds[0].revents != 0) {
+        take_signals(self); /* last: it may change the sockets */
+    }
+}
+
+/* ---- Starting and ending --------------------------------------------------------------------- */
+
+static bool make_core(service *self)
+{
+    toa_core_options options = {.allow = self->config.allow,
+                                .n_allow = self->config.n_allow,
+                                .n_held = (size_t)self->config.n_held};
+    if (self->options->frozen != NULL) {
+        options.answers = toa_answers_frozen(self->options->frozen);
+    } else {
+        options.answers = toa_feed_answers(self->feed);
+    }
+    self->batch = toa_batch_new();
+    if (getrandom(&options.hash_key, sizeof options.hash_key, 0) == sizeof options.hash_key) {
+        self->core = toa_core_new(&options);
+    }
+    if (self->batch == NULL || self->core == NULL) {
+        toa_say("out of memory");
+        return false;
+    }
+    return true;
+}
+
+/* In this order: what takes rights, giving them up, what reads strangers' bytes. */
+static bool start(service *self)
+{
+    char error[TOA_CONFIG_ERROR];
+    bool live = self->options->frozen == NULL;
+    toa_record *record = NULL;
+    const char *user = toa_privileges_user(self->config.user);
+    if (!open_signals(self) || !open_sockets(self, &self->config)) {
+        return false;
+    }
+    if ((live && !toa_record_prepare(&self->config.record, user, error)) ||
+        !toa_privileges_drop(self->config.user, live, error, sizeof error)) {
+        toa_say("%s", error);
+        return false;
+    }
+    if ((live && !start_feed(self, &self->config, &self->feed)) || !make_core(self) ||
+        !start_record(self, &self->config, self->feed, &record)) {
+        return false;
+    }
+    set_record(self, record);
+    return true;
+}
+
+static void end(service *self)
+{
+    if (self->core != NULL) {
+        set_record(self, NULL);
+    }
+    toa_feed_stop(self->feed);
+    toa_core_free(self->core);
+    toa_batch_free(self->batch);
+    close_sockets(self->sockets, self->n_sockets);
+    if (self->signal_fd >= 0) {
+        (void)close(self->signal_fd);
+    }
+    if (self->wake_fd >= 0) {
+        (void)close(self->wake_fd);
+    }
+}
+
+toa_serve_result toa_serve(const toa_serve_options *options)
+{
+    char error[TOA_CONFIG_ERROR];
+    service *self = calloc(1, sizeof *self);
+    toa_serve_result result = TOA_SERVE_ENDED;
+    if (self == NULL) {
+        toa_say("out of memory");
+        return TOA_SERVE_FAILED;
+    }
+    self->options = options;
+    self->signal_fd = -1;
+    self->wake_fd = -1;
+    if (!toa_service_config_load(options->config_path, options->flags, &self->config, error)) {
+        toa_say("%s", error);
+        result = TOA_SERVE_BAD_CONFIG;
+    } else if (!start(self)) {
+        result = TOA_SERVE_FAILED;
+    } else {
+        while (!self->ending) {
+            turn(self);
+        }
+        say_summary(self);
+    }
+    end(self);
+    free(self);
+    return result;
+}

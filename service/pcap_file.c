@@ -1,0 +1,127 @@
+#include "pcap_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PENDING_SIZE = 262144 };
+
+/* Numbers in a pcap file may have either byte order; the host's is quickest. */
+static uint8_t *put_u32(uint8_t *at, uint32_t value)
+{
+    memcpy(at, &value, sizeof value);
+    return at + sizeof value;
+}
+
+static bool write_all(int fd, const uint8_t *bytes, size_t len)
+{
+    while (len != 0) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        if (n > 0) {
+            bytes += n;
+            len -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+int toa_pcap_link_type(int dlt)
+{
+    enum { DLT_RAW_LINUX = 12, DLT_RAW_BSD = 14, LINKTYPE_RAW = 101 };
+    return dlt == DLT_RAW_LINUX || dlt == DLT_RAW_BSD ? LINKTYPE_RAW : dlt;
+}
+
+int toa_pcap_open(const char *path, bool replace)
+{
+    return strcmp(path, "-") == 0
+               ? STDOUT_FILENO
+               : open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_TRUNC : O_EXCL), 0640);
+}
+
+bool toa_pcap_begin(toa_pcap_file *file, int fd, int link_type)
+{
+    toa_pcap_file made = {.fd = fd, .pending_size = PENDING_SIZE};
+    made.pending = malloc(made.pending_size);
+    if (made.pending == NULL) {
+        (void)close(fd);
+        errno = ENOMEM;
+        return false;
+    }
+    uint16_t version[2] = {2, 4};
+    uint8_t *at = put_u32(made.pending, UINT32_C(0xa1b23c4d)); /* nanoseconds */
+    memcpy(at, version, sizeof version);
+    at = put_u32(at + sizeof version, 0); /* time zone */
+    at = put_u32(at, 0);                  /* accuracy */
+    at = put_u32(at, TOA_PCAP_SNAP);
+    at = put_u32(at, (uint32_t)toa_pcap_link_type(link_type));
+    made.pending_len = (size_t)(at - made.pending);
+    *file = made;
+    return true;
+}
+
+uint64_t toa_pcap_len(const toa_pcap_file *file)
+{
+    return file->len + file->pending_len;
+}
+
+bool toa_pcap_flush(toa_pcap_file *file)
+{
+    if (!write_all(file->fd, file->pending, file->pending_len)) {
+        int why = errno;
+        file->pending_len = 0;
+        if (ftruncate(file->fd, (off_t)file->len) == 0) {
+            (void)lseek(file->fd, (off_t)file->len, SEEK_SET);
+        }
+        errno = why;
+        return false;
+    }
+    file->len += file->pending_len;
+    file->pending_len = 0;
+    return true;
+}
+
+bool toa_pcap_put(toa_pcap_file *file, toa_time time, const uint8_t *bytes, uint32_t captured_len,
+                  uint32_t original_len)
+{
+    uint32_t kept = captured_len < TOA_PCAP_SNAP ? captured_len : TOA_PCAP_SNAP;
+    size_t need = TOA_PCAP_RECORD_HEAD + (size_t)kept;
+    if (file->pending_len + need > file->pending_size && !toa_pcap_flush(file)) {
+        return false;
+    }
+    if (need > file->pending_size) {
+        uint8_t *larger = realloc(file->pending, need);
+        if (larger == NULL) {
+            errno = ENOMEM;
+            return false;
+        }
+        file->pending = larger;
+        file->pending_size = need;
+    }
+    uint8_t *at = file->pending + file->pending_len;
+    at = put_u32(at, (uint32_t)(time / TOA_SECOND));
+    at = put_u32(at, (uint32_t)(time % TOA_SECOND));
+    at = put_u32(at, kept);
+    at = put_u32(at, original_len < kept ? kept : original_len);
+    if (kept != 0) {
+        memcpy(at, bytes, kept);
+    }
+    file->pending_len += need;
+    return true;
+}
+
+bool toa_pcap_close(toa_pcap_file *file)
+{
+    bool right = toa_pcap_flush(file);
+    int why = errno;
+    right = (file->fd == STDOUT_FILENO || close(file->fd) == 0) && right;
+    why = right ? 0 : why;
+    free(file->pending);
+    *file = (toa_pcap_file){.fd = -1};
+    errno = why;
+    return right;
+}

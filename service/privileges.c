@@ -1,0 +1,71 @@
+#include "privileges.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+const char *toa_privileges_user(const char *user)
+{
+    if (geteuid() != 0) {
+        return "";
+    }
+    return user[0] == '\0' ? "nobody" : user;
+}
+
+static bool wrong(char *error, size_t size, const char *what, const char *why)
+{
+    (void)snprintf(error, size, "cannot give up privileges: %s: %s", what, why);
+    return false;
+}
+
+/* The set that is kept, in libcap-ng's own state. */
+static bool choose(bool capture)
+{
+    capng_clear(CAPNG_SELECT_BOTH);
+    return !capture || capng_update(CAPNG_ADD, (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
+                                    CAP_NET_RAW) == 0;
+}
+
+static bool change_user(const char *user, bool capture, char *error, size_t size)
+{
+    const struct passwd *to = getpwnam(user);
+    if (to == NULL) {
+        return wrong(error, size, user, "no such user");
+    }
+    if (!choose(capture)) {
+        return wrong(error, size, "capabilities", "libcap-ng refuses");
+    }
+    if (to->pw_uid == 0) {
+        return capng_apply(CAPNG_SELECT_BOTH) == 0 ||
+               wrong(error, size, "capabilities", strerror(errno));
+    }
+    int result = capng_change_id((int)to->pw_uid, (int)to->pw_gid,
+                                 (capng_flags_t)(CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING));
+    return result == 0 || wrong(error, size, user, strerror(errno));
+}
+
+/* Without root: what is not there cannot be kept, and is no error here; the capture will say so. */
+static bool give_up(bool capture, char *error, size_t size)
+{
+    capng_get_caps_process();
+    bool has_raw = capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW) != 0;
+    if (!choose(capture && has_raw) || capng_apply(CAPNG_SELECT_CAPS) != 0) {
+        return wrong(error, size, "capabilities", strerror(errno));
+    }
+    return true;
+}
+
+bool toa_privileges_drop(const char *user, bool capture, char *error, size_t size)
+{
+    const char *to = toa_privileges_user(user);
+    bool right =
+        to[0] != '\0' ? change_user(to, capture, error, size) : give_up(capture, error, size);
+    if (right && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return wrong(error, size, "no_new_privs", strerror(errno));
+    }
+    return right;
+}

@@ -1,0 +1,50 @@
+/*
+ * sockets.h - the UDP sockets of the service: opening them, and datagrams many at a time.
+ *
+ * A socket on a wildcard address (0.0.0.0, [::]) answers from the address that was asked, as
+ * docs/PROTOCOL.md demands; the others cannot do otherwise.
+ */
+#ifndef TOA_SERVICE_SOCKETS_H
+#define TOA_SERVICE_SOCKETS_H
+
+#include "hold.h"
+
+enum { TOA_SOCKET_ERROR = 256, TOA_BATCH = 64 };
+
+typedef struct toa_socket {
+    int fd;
+    toa_endpoint at;    /* as it was asked for; port 0 means any */
+    toa_endpoint bound; /* with the port that it has */
+    uint32_t number;    /* never used again in this process */
+    bool wildcard;
+} toa_socket;
+
+/* Opens and binds. On false `error` has one clause: what, and why. */
+bool toa_socket_open(toa_socket *out, const toa_endpoint *at, uint32_t number,
+                     char error[TOA_SOCKET_ERROR]);
+void toa_socket_close(toa_socket *socket);
+
+/* Datagrams of one socket, taken and answered together. */
+typedef struct toa_batch toa_batch;
+toa_batch *toa_batch_new(void); /* NULL when memory is short */
+void toa_batch_free(toa_batch *batch);
+
+/* Takes what is there, without waiting, at most TOA_BATCH. Returns how many; 0: nothing. */
+size_t toa_batch_receive(toa_batch *batch, const toa_socket *from);
+
+/* Datagram `i`: its bytes (cut behind TOA_DATAGRAM_MAX + 1, so that a longer one is seen as too
+ * long), and who asked. */
+const uint8_t *toa_batch_datagram(toa_batch *batch, size_t i, size_t *len, toa_peer *peer);
+
+/* Where the answer to datagram `i` is to be written, and its length once it is. */
+uint8_t *toa_batch_answer(toa_batch *batch, size_t i);
+void toa_batch_answered(toa_batch *batch, size_t i, size_t len);
+
+/* Sends the answers. Returns how many could not be sent. */
+size_t toa_batch_send(toa_batch *batch, const toa_socket *to);
+
+/* Sends one answer to a question that was held. False when it could not be sent. */
+bool toa_socket_send(const toa_socket *socket, const toa_peer *peer, const uint8_t *bytes,
+                     size_t len);
+
+#endif

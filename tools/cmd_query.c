@@ -1,0 +1,328 @@
+#include <toa/query.h>
+#include <toa/replay.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "json.h"
+#include "report.h"
+
+static const cli_option options[] = {
+    {"server", 0, "HOST:PORT", "the service that is asked; default 127.0.0.1:9999"},
+    {"wait", 0, "MS", "let the service wait so long for the client to be known"},
+    {"json", 0, NULL, "the answer as a JSON line"},
+    {"v1", 0, NULL, "ask in version 1, which toa_win.exe understands too; it knows no reasons"},
+    {"timeout", 0, "MS", "for each try, --wait not counted; default 1000"},
+    {"tries", 0, "N", "before giving up; default 3"},
+};
+
+static const char more[] =
+    "\nIP:PORT is the peer address that accept() gave, IP:PORT>IP:PORT names the server too.\n"
+    "Status 0: the client is known; 1: it is not, and the answer says why; 4: no answer.\n";
+
+static int run(int argc, char **argv);
+
+const cli_command query_command = {
+    .name = "query",
+    .operands = "IP:PORT[>SERVER]",
+    .about = "ask a running service who is behind a connection",
+    .more = more,
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .run = run,
+};
+
+typedef struct query_job {
+    const char *service; /* "HOST:PORT" */
+    uint64_t timeout_ms;
+    uint64_t n_tries;
+    bool json;
+    toa_query query;
+} query_job;
+
+static const char *set_number(const char *value, uint64_t min, uint64_t max, uint64_t *out)
+{
+    uint64_t number = 0;
+    if (toa_number_parse(value, strlen(value), max, &number) != NULL || number < min) {
+        return "too small, too large, or not a whole number";
+    }
+    *out = number;
+    return NULL;
+}
+
+static const char *set_option(query_job *job, const char *name, const char *value)
+{
+    uint64_t number = 0;
+    const char *wrong = NULL;
+    if (strcmp(name, "server") == 0) {
+        job->service = value;
+    } else if (strcmp(name, "json") == 0) {
+        job->json = true;
+    } else if (strcmp(name, "v1") == 0) {
+        job->query.version = 1;
+    } else if (strcmp(name, "wait") == 0) {
+        wrong = set_number(value, 0, UINT16_MAX, &number);
+        job->query.wait_ms = (uint16_t)number;
+    } else if (strcmp(name, "timeout") == 0) {
+        wrong = set_number(value, 1, 3600000, &job->timeout_ms);
+    } else {
+        wrong = set_number(value, 1, 1000, &job->n_tries);
+    }
+    return wrong;
+}
+
+static int read_operand(query_job *job, const char *text)
+{
+    toa_ask ask = {.at = 0};
+    uint8_t bytes[TOA_DATAGRAM_MAX];
+    const char *wrong = toa_ask_parse(text, strlen(text), &ask);
+    if (wrong != NULL) {
+        cli_message("toa query: '%s': %s\n", text, wrong);
+        return EXIT_USAGE;
+    }
+    job->query.fake = ask.fake;
+    job->query.server = ask.server;
+    if (getrandom(&job->query.id, sizeof job->query.id, 0) != sizeof job->query.id) {
+        cli_message("toa query: no random numbers\n");
+        return EXIT_FAILED;
+    }
+    if (toa_query_encode(&job->query, bytes) == 0) {
+        return cli_wrong(&query_command, "version 1 has no room for IPv6, a server or --wait");
+    }
+    return EXIT_DONE;
+}
+
+static int read_options(query_job *job, int argc, char **argv, bool *done)
+{
+    cli_call call = cli_begin(&query_command, argc, argv);
+    const cli_option *option = NULL;
+    const char *value = NULL;
+    cli_result found;
+    while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
+        const char *wrong = set_option(job, option->name, value);
+        if (wrong != NULL) {
+            return cli_wrong_value(&query_command, option->name, value, wrong);
+        }
+    }
+    *done = found == CLI_HELP;
+    if (found != CLI_END) {
+        return found == CLI_HELP ? EXIT_DONE : EXIT_USAGE;
+    }
+    if (call.operands + 1 != argc) {
+        return cli_wrong(&query_command, "takes one endpoint, IP:PORT");
+    }
+    return read_operand(job, argv[call.operands]);
+}
+
+/* ---- Asking ---------------------------------------------------------------------------------- */
+
+/* Splits "HOST:PORT" and "[IP6]:PORT"; the port may be missing. */
+static bool split(const char *text, char *host, size_t size, const char **port)
+{
+    bool bracketed = text[0] == '[';
+    const char *begin = text + bracketed;
+    size_t len = strcspn(begin, bracketed ? "]" : ":");
+    const char *behind = begin + len + (bracketed && begin[len] == ']');
+    if (len == 0 || len >= size || (bracketed && begin[len] != ']') ||
+        (behind[0] != '\0' && behind[0] != ':')) {
+        return false;
+    }
+    memcpy(host, begin, len);
+    host[len] = '\0';
+    *port = behind[0] == ':' ? behind + 1 : "9999";
+    return strchr(*port, ':') == NULL && **port != '\0';
+}
+
+/* A socket that is connected to the service, so that answers from elsewhere never arrive. */
+static int connect_to(const char *service, int *status)
+{
+    char host[256];
+    const char *port = NULL;
+    struct addrinfo *found = NULL;
+    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV};
+    int fd = -1;
+    if (!split(service, host, sizeof host, &port)) {
+        *status = cli_wrong_value(&query_command, "server", service,
+                                  "not HOST:PORT (127.0.0.1:9999, [::1]:9999)");
+        return -1;
+    }
+    int wrong = getaddrinfo(host, port, &hints, &found);
+    if (wrong != 0) {
+        *status = cli_wrong_value(&query_command, "server", service, gai_strerror(wrong));
+        return -1;
+    }
+    for (const struct addrinfo *one = found; one != NULL && fd < 0; one = one->ai_next) {
+        fd = socket(one->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0 && connect(fd, one->ai_addr, one->ai_addrlen) != 0) {
+            (void)close(fd);
+            fd = -1;
+        }
+    }
+    freeaddrinfo(found);
+    if (fd < 0) {
+        cli_message("toa query: %s: %s\n", service, strerror(errno));
+        *status = EXIT_FAILED;
+    }
+    return fd;
+}
+
+static int64_t milliseconds_now(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_our_answer(const query_job *job, const uint8_t *bytes, ssize_t len, toa_reply *out)
+{
+    toa_reply reply;
+    if (len < 0 || toa_reply_decode(bytes, (size_t)len, &reply) != TOA_FOUND ||
+        reply.id != job->query.id || reply.version != job->query.version) {
+        return false;
+    }
+    *out = reply;
+    return true;
+}
+
+/* One question, and its time. */
+static bool try_once(const query_job *job, int fd, toa_reply *out)
+{
+    uint8_t bytes[TOA_DATAGRAM_MAX + 1];
+    size_t len = toa_query_encode(&job->query, bytes);
+    int64_t until = milliseconds_now() + (int64_t)job->timeout_ms + job->query.wait_ms;
+    errno = 0;
+    if (send(fd, bytes, len, 0) < 0) {
+        return false;
+    }
+    for (int64_t left = until - milliseconds_now(); left > 0; left = until - milliseconds_now()) {
+        struct pollfd readable = {.fd = fd, .events = POLLIN};
+        if (poll(&readable, 1, (int)left) <= 0) {
+            continue;
+        }
+        ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (is_our_answer(job, bytes, got, out)) {
+            return true;
+        }
+        if (got < 0 && errno != EAGAIN && errno != EINTR) {
+            return false; /* nobody listens there */
+        }
+    }
+    errno = 0;
+    return false;
+}
+
+static int ask(const query_job *job, int fd, toa_reply *out)
+{
+    for (uint64_t i = 0; i < job->n_tries; i++) {
+        if (try_once(job, fd, out)) {
+            return EXIT_DONE;
+        }
+        if (errno != 0) {
+            break;
+        }
+    }
+    if (errno != 0) {
+        cli_message("toa query: %s: %s\n", job->service, strerror(errno));
+    } else {
+        cli_message("toa query: %s: no answer\n", job->service);
+    }
+    return EXIT_FAILED;
+}
+
+/* ---- Printing -------------------------------------------------------------------------------- */
+
+static void put_json_endpoint(toa_buffer *out, const char *key, const toa_endpoint *endpoint)
+{
+    if (endpoint->version != 0) {
+        toa_json_endpoint(out, key, endpoint);
+    }
+}
+
+static void put_json(toa_buffer *out, const query_job *job, const toa_answer *answer,
+                     const char *result)
+{
+    const toa_mapping *mapping = &answer->mapping;
+    const toa_endpoint *server = answer->server.version != 0 ? &answer->server : &job->query.server;
+    toa_json_open(out, NULL, "{");
+    toa_json_string(out, "event", "answer");
+    put_json_endpoint(out, "fake", &job->query.fake);
+    put_json_endpoint(out, "server", server);
+    put_json_endpoint(out, "real", &mapping->client);
+    if (mapping->kind != 0) {
+        toa_json_number(out, "kind", mapping->kind);
+        toa_json_string(out, "carrier", toa_carrier_name((toa_carrier)mapping->carrier));
+    }
+    put_json_endpoint(out, "vip", &mapping->vip);
+    toa_json_string(out, "result", result);
+    if (job->query.version == 2 && (answer->word == TOA_FOUND || answer->word == TOA_EXPIRED)) {
+        char age[TOA_TIME_TEXT];
+        (void)toa_time_format(answer->age, age);
+        toa_json_string(out, "age", age);
+    }
+    if (answer->word == TOA_NO_OPTION) {
+        toa_json_number(out, "options_free", answer->options_free);
+    }
+    if (answer->ambiguous) {
+        toa_json_true(out, "ambiguous");
+    }
+    toa_json_close(out, "}");
+    toa_buffer_text(out, "\n");
+}
+
+static void put_text(toa_buffer *out, const toa_answer *answer, const char *result)
+{
+    char age[TOA_TIME_TEXT];
+    (void)toa_time_format(answer->age, age);
+    if (answer->word == TOA_EXPIRED) {
+        toa_buffer_format(out, "expired %s s ago\n", age); /* the wire does not say who it was */
+    } else if (answer->word == TOA_FOUND || answer->word == TOA_NO_OPTION) {
+        toa_report_result(out, answer);
+        toa_buffer_text(out, "\n");
+    } else {
+        toa_buffer_format(out, "%s\n", result);
+    }
+}
+
+static int print(const query_job *job, const toa_reply *reply)
+{
+    toa_buffer line = {.text = NULL};
+    const toa_answer *answer = &reply->answer;
+    bool found = answer->word == TOA_FOUND;
+    /* Version 1 has one word for all reasons. */
+    const char *result = !found && reply->version == 1 ? "not_found" : toa_word_name(answer->word);
+    if (job->json) {
+        put_json(&line, job, answer, result);
+    } else {
+        put_text(&line, answer, result);
+    }
+    cli_write(line.text, line.len);
+    toa_buffer_free(&line);
+    return found ? EXIT_DONE : EXIT_UNMET;
+}
+
+static int run(int argc, char **argv)
+{
+    query_job job = {
+        .service = "127.0.0.1:9999", .timeout_ms = 1000, .n_tries = 3, .query = {.version = 2}};
+    bool done = false;
+    toa_reply reply;
+    int status = read_options(&job, argc, argv, &done);
+    if (status != EXIT_DONE || done) {
+        return status;
+    }
+    int fd = connect_to(job.service, &status);
+    if (fd < 0) {
+        return status;
+    }
+    status = ask(&job, fd, &reply);
+    (void)close(fd);
+    return status == EXIT_DONE ? print(&job, &reply) : status;
+}
