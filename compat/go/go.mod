@@ -1,0 +1,3 @@
+module toa
+
+go 1.19
