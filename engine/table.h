@@ -6,9 +6,13 @@
  * stays where it was put until its place is taken, so there are no tombstones and nothing moves
  * under a reader.
  *
- * A record is read and written under its own sequence count: odd while the writer is inside
+ * A record is read and written under its bucket's sequence count: odd while the writer is inside
  * (H.-J. Boehm, "Can seqlocks get along with programming language memory models?", 2012). All
  * shared words are atomics, so there is no data race to argue about.
+ *
+ * Where time goes: a table does not fit into the caches that a core has to itself, so what counts
+ * is how many lines a call waits for, one after the other. A new flow waits once, for the lines of
+ * its two buckets together; its record is written without being read.
  */
 #ifndef TOA_ENGINE_TABLE_H
 #define TOA_ENGINE_TABLE_H
@@ -61,12 +65,14 @@ typedef enum toa_worth {
 
 typedef struct toa_bucket {
     _Atomic uint64_t tags[2]; /* four of 16 bits each: two say what stands there, 14 are hash */
-    _Atomic uint32_t seqs[8]; /* of the records */
-    _Atomic uint64_t lost_mapping; /* hash of the last live mapping that was pushed out */
-    _Atomic uint64_t lost_other;   /* likewise, of the last flow without a live mapping */
-    toa_time times[8];             /* the writer's: toa_rank.at */
+    _Atomic uint32_t ids[TOA_BUCKET_RECORDS]; /* more of the hash, to name who was pushed out */
+    _Atomic uint32_t seq;                     /* of all its records, and of all above */
+    _Atomic uint32_t lost_mapping; /* id of the last live mapping that was pushed out; 0: none */
+    _Atomic uint32_t lost_other;   /* likewise, of the last flow without a live mapping */
+    uint32_t order;                /* the writer's: see table.c */
+    toa_time times[TOA_BUCKET_RECORDS]; /* the writer's: toa_rank.at */
 } toa_bucket;
-static_assert(sizeof(toa_bucket) == 128, "two cache lines");
+static_assert(sizeof(toa_bucket) == 128 && offsetof(toa_bucket, times) == 64, "two cache lines");
 
 typedef struct toa_table {
     toa_bucket *buckets;
@@ -106,7 +112,7 @@ void toa_table_write(const toa_table *table, toa_place place, uint64_t hash,
 /* Remembers that the record at this place is about to be pushed out. The writer's. */
 void toa_table_lose(const toa_table *table, toa_place place, toa_worth worth);
 
-/* Whether a flow of this hash was pushed out of here lately. */
+/* Whether a flow of this hash was pushed out of here lately; wrong for one hash of 2^30. */
 bool toa_table_lost(const toa_table *table, uint64_t hash);
 
 /* A copy of the record at a place; false when it is free. Any thread. */
