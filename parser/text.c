@@ -35,7 +35,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* One to twenty digits, at most `max`. */
+/* Digits, one at least, whose number is at most `max`; zeros may stand in front. */
 static bool take_number(span *text, uint64_t max, uint64_t *out)
 {
     span rest = *text;

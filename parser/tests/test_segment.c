@@ -228,6 +228,10 @@ static const found_row found_rows[] = {
     {"Geneve, Ethernet", 1, "eth ip4 udp geneve eth ip4 tcp", 0, 1},
     {"Geneve, IP, with options", 1, "eth ip4 udp geneve,words=3 ip6 tcp", 0, 1},
     {"Geneve with the most options", 1, "eth ip4 udp geneve,words=63 eth ip4 tcp", 0, 1},
+    {"VXLAN where all lengths are 0", 1,
+     "eth ip4,total=0 udp,len=0 vxlan eth ip4,total=0 tcp data=7", 7, 1},
+    {"bytes behind the UDP length are no data", 1,
+     "eth ip4 udp,len=78 vxlan eth ip4,total=0 tcp data=5", 0, 1},
     {"two tunnels", 1, "eth ip4 gre ip4 ip6 tcp data=7", 7, 2},
     {"three tunnels", 1, "eth ip4 udp vxlan eth ip6 gre ip4 ip6 tcp data=7", 7, 3},
     {"four tunnels", 1, "eth ip4 ip4 ip4 ip4 ip6 tcp data=7", 7, 4},
@@ -345,6 +349,7 @@ static const other_row other_rows[] = {
     /* IPv4. */
     {"UDP", 1, "eth ip4 udp data=10", CLOSED, TOA_FOREIGN},
     {"UDP, tunnels open", 1, "eth ip4 udp data=10", OPEN, TOA_FOREIGN},
+    {"UDP of nothing, tunnels open", 1, "eth ip4 udp", OPEN, TOA_FOREIGN},
     {"an unknown protocol", 1, "eth ip4 data=10", CLOSED, TOA_FOREIGN},
     {"an IPv6 extension header in IPv4", 1, "eth ip4 dest tcp", CLOSED, TOA_FOREIGN},
     {"version 6 where the type says IPv4", 1, "eth ip4,version=6 tcp", CLOSED, TOA_MALFORMED},
@@ -425,7 +430,7 @@ static const other_row other_rows[] = {
     {"GRE with something unknown", 1, "eth ip4 gre data=40", OPEN, TOA_FOREIGN},
     {"GRE without its end", 1, "eth ip4,total=22 gre ip4 tcp", OPEN, TOA_MALFORMED},
     {"GRE without its key", 1, "eth ip4,total=27 gre,flags=0x2000 ip4 tcp", OPEN, TOA_MALFORMED},
-    {"VXLAN without its flag", 1, "eth ip4 udp vxlan,flags=0 eth ip4 tcp", OPEN, TOA_FOREIGN},
+    {"VXLAN without its flag", 1, "eth ip4 udp vxlan,flags=0xf7 eth ip4 tcp", OPEN, TOA_FOREIGN},
     {"VXLAN without its end", 1, "eth ip4,total=35 udp vxlan eth ip4 tcp", OPEN, TOA_MALFORMED},
     {"VXLAN behind the UDP length", 1, "eth ip4 udp,len=8 vxlan eth ip4 tcp", OPEN, TOA_MALFORMED},
     {"Ethernet in VXLAN without its end", 1, "eth ip4,total=49 udp vxlan eth ip4 tcp", OPEN,
@@ -588,6 +593,8 @@ static const datagram_row datagram_rows[] = {
 static void check_datagram(const datagram_row *row, const toa_datagram *datagram)
 {
     bool v6 = inner_version(row->layers) == 6;
+    assert_int_equal(datagram->source.has_port, 1);
+    assert_int_equal(datagram->destination.has_port, 1);
     if (strstr(row->layers, "vxlan") == NULL) {
         check_endpoint(&datagram->source, v6 ? FRAME_SOURCE_6 : FRAME_SOURCE_4);
         check_endpoint(&datagram->destination, v6 ? FRAME_DESTINATION_6 : FRAME_DESTINATION_4);
