@@ -388,6 +388,13 @@ static toa_word judge(toa_model *model, const toa_segment *segment, toa_time now
     toa_word found = toa_options_read(model->config.dialects, model->config.duplicates, syn,
                                       segment->options, &toa);
     bool broken = found == TOA_FOUND && toa.broken;
+    const flow_history *back = flow_of(model, &segment->destination, &segment->source);
+    if (found != TOA_NO_OPTION && !syn && known == NULL && back != NULL &&
+        back->entries[begin_of(back)].syn) { /* from the server of a flow whose SYN was seen */
+        model->counters.several += found == TOA_FOUND && toa.n_toas > 1;
+        *event = (toa_event){.verdict = TOA_PASS};
+        return TOA_PASS;
+    }
     if (found != TOA_NO_OPTION) {
         one.said.carrier = syn                      ? TOA_CARRIER_SYN
                            : segment->data_len == 0 ? TOA_CARRIER_ACK
