@@ -165,7 +165,7 @@ static const char *double_colon(span text)
     return NULL;
 }
 
-/* RFC 4291, 2.2 */
+/* RFC 4291, 2.2. Writes all 16 bytes, or none. */
 static bool ipv6_parse(span text, uint8_t out[16])
 {
     uint8_t head[16] = {0};
@@ -204,7 +204,6 @@ const char *toa_ip_parse(const char *text, size_t len, toa_endpoint *out)
         *out = endpoint;
         return NULL;
     }
-    memset(endpoint.ip, 0, sizeof endpoint.ip);
     endpoint.version = 6;
     if (ipv6_parse(all, endpoint.ip)) {
         *out = endpoint;

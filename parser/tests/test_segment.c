@@ -11,6 +11,7 @@
 #include "frame.h"
 #include "guarded.h"
 #include "hex.h"
+#include "reader.h"
 #include "slow_segment.h"
 
 enum { PATTERN = 0xa5, ROOM = 16384 };
@@ -496,6 +497,40 @@ static void test_links(void **state)
     }
 }
 
+/* ---- The reader ------------------------------------------------------------------------------ */
+
+/* Each function takes the last bytes, and one byte earlier takes nothing. */
+static void test_reader(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[4] = {1, 2, 3, 4};
+    for (size_t len = 0; len <= sizeof bytes; len++) {
+        const toa_reader all = {.at = guarded_at_end(&room, bytes, len), .left = len};
+        for (size_t want = 0; want <= sizeof bytes; want++) {
+            uint8_t u8 = PATTERN;
+            uint16_t u16 = PATTERN;
+            uint32_t u32 = PATTERN;
+            uint8_t some[4] = {PATTERN, PATTERN, PATTERN, PATTERN};
+            toa_reader reader = all;
+            assert_int_equal(toa_read_skip(&reader, want), want <= len);
+            assert_int_equal(reader.left, want <= len ? len - want : len);
+            assert_ptr_equal(reader.at, want <= len ? all.at + want : all.at);
+            reader = all;
+            assert_int_equal(toa_read_bytes(&reader, some, want), want <= len);
+            assert_int_equal(some[0], want <= len && want != 0 ? 1 : PATTERN);
+            reader = all;
+            assert_int_equal(toa_read_u8(&reader, &u8), len >= 1);
+            assert_int_equal(u8, len >= 1 ? 1 : PATTERN);
+            reader = all;
+            assert_int_equal(toa_read_u16(&reader, &u16), len >= 2);
+            assert_int_equal(u16, len >= 2 ? 0x0102 : PATTERN);
+            reader = all;
+            assert_int_equal(toa_read_u32(&reader, &u32), len >= 4);
+            assert_int_equal(u32, len >= 4 ? 0x01020304 : PATTERN);
+        }
+    }
+}
+
 /* ---- Captured frames ------------------------------------------------------------------------- */
 
 typedef struct captured_row {
@@ -675,10 +710,10 @@ static void test_changed_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found),         cmocka_unit_test(test_found_cut),
-        cmocka_unit_test(test_other),         cmocka_unit_test(test_links),
-        cmocka_unit_test(test_captured),      cmocka_unit_test(test_datagram),
-        cmocka_unit_test(test_changed_bytes),
+        cmocka_unit_test(test_found),    cmocka_unit_test(test_found_cut),
+        cmocka_unit_test(test_other),    cmocka_unit_test(test_links),
+        cmocka_unit_test(test_reader),   cmocka_unit_test(test_captured),
+        cmocka_unit_test(test_datagram), cmocka_unit_test(test_changed_bytes),
     };
     return cmocka_run_group_tests(tests, open_room, close_room);
 }

@@ -102,6 +102,7 @@ static const text_row ip_rows[] = {
     {"an IPv4 address behind six groups", "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"},
     {"an IPv4-mapped address", "::ffff:192.0.2.33", "::ffff:192.0.2.33"},
     {"an IPv4-mapped address in groups", "::ffff:c000:221", "::ffff:192.0.2.33"},
+    {"nearly an IPv4-mapped address", "::ff12:1:2", "::ff12:1:2"},
     {"an IPv4 address behind seven groups", "1:2:3:4:5:6:7:1.2.3.4", NULL},
     {"an IPv4 address behind five groups", "1:2:3:4:5:1.2.3.4", NULL},
     {"an IPv4 address that is not last", "1.2.3.4::", NULL},
@@ -248,6 +249,7 @@ static void test_endpoint(void **state)
         check_result(row->in, wrong, row->out == NULL ? "not an endpoint" : NULL,
                      untouched(&endpoint, sizeof endpoint));
         if (row->out != NULL) {
+            assert_int_equal(endpoint.has_port, 1);
             assert_int_equal(toa_endpoint_format(&endpoint, out), strlen(row->out));
             assert_string_equal(out, row->out);
         }
@@ -323,6 +325,32 @@ static void test_prefix(void **state)
     }
 }
 
+/* As many ones as the prefix is long are taken; with one more they are refused. */
+static void test_every_prefix(void **state)
+{
+    (void)state;
+    for (unsigned version = 4; version <= 6; version += 2) {
+        toa_endpoint ones = {.version = (uint8_t)version};
+        unsigned most = version == 4 ? 32 : 128;
+        for (unsigned bits = 0; bits <= most; bits++) {
+            char text[TOA_ENDPOINT_TEXT + 8];
+            toa_prefix prefix;
+            size_t len = toa_endpoint_format(&ones, text);
+            int bits_len = snprintf(text + len, sizeof text - len, "/%u", bits);
+            assert_null(toa_prefix_parse(text, len + (size_t)bits_len, &prefix));
+            assert_int_equal(prefix.bits, bits);
+            assert_memory_equal(prefix.ip, ones.ip, sizeof ones.ip);
+            if (bits == most) {
+                break;
+            }
+            ones.ip[bits / 8] |= (uint8_t)(0x80 >> bits % 8);
+            len = toa_endpoint_format(&ones, text);
+            bits_len = snprintf(text + len, sizeof text - len, "/%u", bits);
+            assert_non_null(toa_prefix_parse(text, len + (size_t)bits_len, &prefix));
+        }
+    }
+}
+
 /* Every length of prefix against every address that differs from it in one bit. */
 static void test_prefix_contains(void **state)
 {
@@ -349,21 +377,22 @@ static void test_prefix_contains(void **state)
 typedef struct server_row {
     const char *sentence;
     const char *in;
-    const char *out; /* version, then low-high of each */
+    const char *out; /* address, then low-high of each */
     const char *wrong;
 } server_row;
 
 static const server_row server_rows[] = {
-    {"an address alone is any port", "10.0.0.80", "4 0-65535", NULL},
-    {"one port", "10.0.0.80:443", "4 443-443", NULL},
-    {"a list", "10.0.0.80:443,8000-8010", "4 443-443 8000-8010", NULL},
-    {"four items, as many as there is room for", "any:1,2,3,4-4", "0 1-1 2-2 3-3 4-4", NULL},
-    {"every port", "any:0-65535", "0 0-65535", NULL},
-    {"any alone", "any", "0 0-65535", NULL},
-    {"IPv6 alone", "2001:db8::1", "6 0-65535", NULL},
-    {"IPv6 whose last group looks like a port", "2001:db8::443", "6 0-65535", NULL},
-    {"IPv6 in brackets", "[2001:db8::1]", "6 0-65535", NULL},
-    {"IPv6 with ports", "[2001:db8::1]:443,80", "6 443-443 80-80", NULL},
+    {"an address alone is any port", "10.0.0.80", "10.0.0.80 0-65535", NULL},
+    {"one port", "10.0.0.80:443", "10.0.0.80 443-443", NULL},
+    {"a list", "10.0.0.80:443,8000-8010", "10.0.0.80 443-443 8000-8010", NULL},
+    {"four items, as many as there is room for", "any:1,2,3,4-4", "- 1-1 2-2 3-3 4-4", NULL},
+    {"the highest port", "any:65535", "- 65535-65535", NULL},
+    {"every port", "any:0-65535", "- 0-65535", NULL},
+    {"any alone", "any", "- 0-65535", NULL},
+    {"IPv6 alone", "2001:db8::1", "2001:db8::1 0-65535", NULL},
+    {"IPv6 whose last group looks like a port", "2001:db8::443", "2001:db8::443 0-65535", NULL},
+    {"IPv6 in brackets", "[2001:db8::1]", "2001:db8::1 0-65535", NULL},
+    {"IPv6 with ports", "[2001:db8::1]:443,80", "2001:db8::1 443-443 80-80", NULL},
     {"one item more than there is room for", "any:1,2,3,4,5", NULL, "too many"},
     {"any in brackets", "[any]:443", NULL, "not a server"},
     {"a name", "anyone:443", NULL, "not a server"},
@@ -392,7 +421,9 @@ enum { MAX_SERVERS = 4 };
 static void check_servers(const toa_server *servers, size_t n, const char *expected)
 {
     char text[128];
-    int len = snprintf(text, sizeof text, "%u", servers[0].version);
+    toa_endpoint host = {.version = servers[0].version};
+    memcpy(host.ip, servers[0].ip, sizeof host.ip);
+    int len = (int)toa_endpoint_format(&host, text);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(servers[i].version, servers[0].version);
         assert_memory_equal(servers[i].ip, servers[0].ip, sizeof servers[0].ip);
@@ -455,6 +486,7 @@ typedef struct dialect_row {
 static const dialect_row dialect_rows[] = {
     {"port, then address", "kind=254,len=8,port=2,ip=4", true, {254, 8, 4, 2, 4, 0, 0, 0, 0, 0}},
     {"in another order", "ip=2,port=6,len=8,kind=200", true, {200, 8, 4, 6, 2, 0, 0, 0, 0, 0}},
+    {"the highest kind", "kind=255,len=8,port=2,ip=4", true, {255, 8, 4, 2, 4, 0, 0, 0, 0, 0}},
     {"no port", "kind=28,len=6,port=none,ip=2", true, {28, 6, 4, 0, 2, 0, 0, 0, 0, 0}},
     {"16 bytes from the address on are IPv6",
      "kind=254,len=20,port=2,ip=4",
@@ -651,6 +683,7 @@ int main(void)
         cmocka_unit_test(test_endpoint),
         cmocka_unit_test(test_endpoint_format),
         cmocka_unit_test(test_prefix),
+        cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_prefix_contains),
         cmocka_unit_test(test_servers),
         cmocka_unit_test(test_server_contains),
