@@ -194,7 +194,8 @@ func (c *Client) Lookup(ctx context.Context, fake, server netip.AddrPort) (Answe
 
 // Ask asks a question and returns the answer that names the client. The question's ID does not
 // matter, and its Version only if it is not 0: then it goes before the client's. IPv4 addresses
-// that are written as IPv6, and IPv6 zones, are put into the form that the service expects.
+// that are written as IPv6, and IPv6 zones, are put into the form that the service expects; Wait is
+// rounded up to milliseconds.
 //
 // The error is a [*MissError] with the reason when the service does not know the client; then the
 // answer is returned too. It is a [*NetworkError] when no answer came, which wraps ctx's error if
@@ -212,7 +213,7 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	if q.Version == 1 {
 		q.Wait = 0
 	}
-	q.Wait = q.Wait.Truncate(time.Millisecond)
+	q.Wait = wholeMilliseconds(q.Wait)
 	if _, err := q.MarshalBinary(); err != nil {
 		return Answer{}, err
 	}
@@ -238,6 +239,14 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 // plain is the form of an endpoint that the service knows.
 func plain(e netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(e.Addr().Unmap().WithZone(""), e.Port())
+}
+
+// wholeMilliseconds rounds up.
+func wholeMilliseconds(d time.Duration) time.Duration {
+	if part := d % time.Millisecond; part > 0 {
+		d += time.Millisecond - part
+	}
+	return d
 }
 
 // sleep is false when it was cut short.
@@ -286,7 +295,7 @@ func (c *Client) exchange(ctx context.Context, q Question, begin time.Time) (Ans
 		}
 
 		// Time that is over need not be waited for again.
-		if q.Wait = (wait - time.Since(begin)).Truncate(time.Millisecond); q.Wait < 0 {
+		if q.Wait = wholeMilliseconds(wait - time.Since(begin)); q.Wait < 0 {
 			q.Wait = 0
 		}
 		q.ID = open.id

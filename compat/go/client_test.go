@@ -118,7 +118,7 @@ func TestAsk(t *testing.T) {
 			ask:    Question{Fake: peer, Wait: 100 * time.Millisecond},
 			answer: func(n int, q Question) reply {
 				r := with(t, foundAnswer(q))
-				r.after = q.Wait // 99 ms or 100
+				r.after = q.Wait
 				return r
 			},
 			asked: 1,
@@ -222,7 +222,7 @@ func TestQuestionIsPutIntoForm(t *testing.T) {
 	_, err := client.Ask(context.Background(), Question{
 		Fake:   netip.MustParseAddrPort("[::ffff:10.0.1.7]:40001"),
 		Server: netip.MustParseAddrPort("[fe80::1%lo]:443"),
-		Wait:   100*time.Millisecond + 999*time.Microsecond,
+		Wait:   100*time.Millisecond - 999*time.Microsecond,
 	})
 	if err != nil {
 		t.Fatal(err)
