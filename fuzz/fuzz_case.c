@@ -130,9 +130,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         write_and_read_again(&parsed);
         toa_case_free(&parsed);
     } else {
-        unsigned long line = 0;
-        demand(error.len != 0 && sscanf(error.text, "case:%lu: ", &line) == 1, "no line named");
-        demand(line <= count_lines(data, size), "a line named that is not there");
+        static const char begin[] = "case:";
+        demand(error.len > sizeof begin && memcmp(error.text, begin, sizeof begin - 1) == 0,
+               "no name in front of an error");
+        unsigned long line = strtoul(error.text + sizeof begin - 1, NULL, 10);
+        demand(line != 0 && line <= count_lines(data, size), "a line named that is not there");
         demand(memcmp(&parsed, &untouched, sizeof parsed) == 0,
                "refused, and written all the same");
     }

@@ -120,7 +120,7 @@ static void check_format(const toa_endpoint *endpoint)
     static const uint8_t zeros[12];
     char text[TOA_ENDPOINT_TEXT];
     char system[INET6_ADDRSTRLEN];
-    toa_endpoint again;
+    toa_endpoint again = {.version = 0};
     size_t len = toa_endpoint_format(endpoint, text);
     must(len == strlen(text) && len < sizeof text, "the length of a written endpoint");
     must((endpoint->has_port != 0 ? toa_endpoint_parse : toa_ip_parse)(text, len, &again) == NULL,

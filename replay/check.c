@@ -319,14 +319,14 @@ static void bless(case_run *run, const char *text)
 
 static void check_text(case_run *run, const toa_buffer *text)
 {
-    if (!toa_case_parse(run->path, text->text == NULL ? "" : text->text, text->len, &run->parsed,
-                        &run->messages)) {
+    const char *content = text->text == NULL ? "" : text->text;
+    if (!toa_case_parse(run->path, content, text->len, &run->parsed, &run->messages)) {
         worse(run, TOA_CHECK_BAD_CASE);
         return;
     }
     run_case(run);
     if (run->options->bless && run->status == TOA_CHECK_PASSED) {
-        bless(run, text->text);
+        bless(run, content);
     } else if (run->options->bless) {
         toa_buffer_format(&run->messages, "%s: not blessed\n", run->path);
     }

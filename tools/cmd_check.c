@@ -1,13 +1,12 @@
 #include <toa/check.h>
 #include <toa/text.h>
 
-#include <dirent.h>
 #include <errno.h>
+#include <fts.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "buffer.h"
 #include "cli.h"
@@ -78,63 +77,59 @@ static bool is_case(const char *name)
     return len > 5 && strcmp(name + len - 5, ".case") == 0;
 }
 
-static int add_tree(check_job *job, const char *path);
-
-/* The names in a directory, sorted by bytes, so that order does not depend on the system. */
-static int add_directory(check_job *job, const char *path)
+/* By bytes, so that the order does not depend on the system. */
+static int compare_names(const FTSENT **a, const FTSENT **b)
 {
-    struct dirent **names = NULL;
-    int n = scandir(path, &names, NULL, NULL);
-    int status = EXIT_DONE;
-    if (n < 0) {
-        cli_message("toa check: %s: %s\n", path, strerror(errno));
-        return EXIT_UNREADABLE;
-    }
-    for (int i = 0; i < n; i++) {
-        toa_buffer inside = {.text = NULL};
-        if (names[i]->d_name[0] != '.' && status == EXIT_DONE) {
-            struct stat info;
-            toa_buffer_format(&inside, "%s/%s", path, names[i]->d_name);
-            bool known = !inside.failed && stat(inside.text, &info) == 0;
-            if (known && (S_ISDIR(info.st_mode) || is_case(names[i]->d_name))) {
-                status = add_tree(job, inside.text);
-            }
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+/* What one entry of a tree adds. */
+static int add_entry(check_job *job, FTS *tree, FTSENT *entry)
+{
+    bool named = entry->fts_level == FTS_ROOTLEVEL; /* on the command line */
+    switch (entry->fts_info) {
+    case FTS_D:
+        if (!named && entry->fts_name[0] == '.') {
+            (void)fts_set(tree, entry, FTS_SKIP);
         }
-        toa_buffer_free(&inside);
-        free(names[i]);
+        return EXIT_DONE;
+    case FTS_F:
+    case FTS_DEFAULT:
+        if (named || (entry->fts_name[0] != '.' && is_case(entry->fts_name))) {
+            return add_path(job, entry->fts_path) ? EXIT_DONE : EXIT_FAILED;
+        }
+        return EXIT_DONE;
+    case FTS_DC:
+        cli_message("toa check: %s: a link back to a directory above it\n", entry->fts_path);
+        return EXIT_UNREADABLE;
+    case FTS_DNR:
+    case FTS_ERR:
+    case FTS_NS:
+        cli_message("toa check: %s: %s\n", entry->fts_path, strerror(entry->fts_errno));
+        return EXIT_UNREADABLE;
+    default: /* a directory left again, a link to nothing */
+        return EXIT_DONE;
     }
-    free(names);
-    return status;
 }
 
-static int add_tree(check_job *job, const char *path)
+static int add_operand(check_job *job, char *path)
 {
-    struct stat info;
-    if (stat(path, &info) != 0) {
+    char *const roots[] = {path, NULL};
+    size_t before = job->n_paths;
+    int status = EXIT_DONE;
+    FTSENT *entry = NULL;
+    FTS *tree = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, compare_names);
+    if (tree == NULL) {
         cli_message("toa check: %s: %s\n", path, strerror(errno));
         return EXIT_UNREADABLE;
     }
-    if (S_ISDIR(info.st_mode)) {
-        return add_directory(job, path);
+    while (status == EXIT_DONE && (entry = fts_read(tree)) != NULL) {
+        status = add_entry(job, tree, entry);
     }
-    return add_path(job, path) ? EXIT_DONE : EXIT_FAILED;
-}
-
-static int compare_paths(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int add_operand(check_job *job, const char *path)
-{
-    size_t before = job->n_paths;
-    int status = add_tree(job, path);
+    (void)fts_close(tree);
     if (status == EXIT_DONE && job->n_paths == before) {
         cli_message("toa check: %s: no .case file in it\n", path);
         return EXIT_USAGE;
-    }
-    if (status == EXIT_DONE) {
-        qsort(job->paths + before, job->n_paths - before, sizeof job->paths[0], compare_paths);
     }
     return status;
 }
@@ -275,7 +270,7 @@ static int run(int argc, char **argv)
         job.done = calloc(job.n_paths, sizeof job.done[0]);
         (void)pthread_mutex_init(&job.lock, NULL);
         (void)pthread_cond_init(&job.finished, NULL);
-        if (job.results == NULL || job.done == NULL) {
+        if (job.results == NULL || job.done == NULL) { /* there is one case at least */
             cli_message("toa check: out of memory\n");
             status = EXIT_FAILED;
         } else {

@@ -126,7 +126,10 @@ static void run_segment(struct trial *trial)
     (void)model_segment(trial->model, &segment, now, &modelled);
 
     const char *was = must_of(trial, "was");
-    toa_endpoint former = was == NULL ? (toa_endpoint){.version = 0} : script_client(was);
+    toa_endpoint former = {.version = 0};
+    if (was != NULL) {
+        former = script_client(was);
+    }
     same_word(trial, "verdict", trial->step->musts[0], toa_word_name(word));
     same_number(trial, "verdict of the event", word, event.verdict);
     same_number(trial, "replaced", must_of(trial, "replaced") != NULL, event.replaced);
@@ -145,7 +148,10 @@ static void check_answer(const struct trial *trial, const toa_answer *answer)
     const char *word = trial->step->musts[0];
     toa_endpoint client = script_client(word);
     const char *was = must_of(trial, "was");
-    toa_endpoint former = was == NULL ? (toa_endpoint){.version = 0} : script_client(was);
+    toa_endpoint former = {.version = 0};
+    if (was != NULL) {
+        former = script_client(was);
+    }
     const char *vip = must_of(trial, "vip");
     toa_endpoint server = vip == NULL ? (toa_endpoint){.version = 0} : script_vip(vip);
     const char *carriers[] = {"-", "syn", "ack", "data"};

@@ -152,7 +152,7 @@ static toa_endpoint fake_of(uint64_t n)
 static void put_options(uint64_t n, uint8_t out[16])
 {
     const uint8_t port[2] = {(uint8_t)(n >> 8), (uint8_t)n};
-    memcpy(out, (uint8_t[]){254, 8, port[0], port[1], 203, 0, 113, (uint8_t)(n % FAKES)}, 8);
+    memcpy(out, (uint8_t[]){200, 8, port[0], port[1], 203, 0, 113, (uint8_t)(n % FAKES)}, 8);
     memcpy(out + 8, (uint8_t[]){250, 8, port[1], port[0], 10, 9, 0, (uint8_t)(n % FAKES)}, 8);
 }
 
@@ -190,7 +190,7 @@ static bool answer_is_sound(const toa_answer *answer, uint64_t f)
     if (answer->word != TOA_FOUND && answer->word != TOA_EXPIRED) {
         return false;
     }
-    return client->ip[3] == f && vip->ip[3] == f && mapping->kind == 254 &&
+    return client->ip[3] == f && vip->ip[3] == f && mapping->kind == 200 &&
            mapping->carrier == TOA_CARRIER_SYN && answer->server.port == 443 &&
            (client->port >> 8 | (client->port & 0xff) << 8) == vip->port && answer->age >= 0 &&
            (answer->word == TOA_EXPIRED || answer->age < TTL) && answer->age <= WRITES;
