@@ -18,6 +18,12 @@ typedef struct layout {
     bool raw;
 } layout;
 
+/* What the kernel tells beside the bytes (linux/filter.h): offsets that no frame has. */
+#define AD_PROTOCOL  ((uint32_t)-0x1000)
+#define AD_PACKET    ((uint32_t)-0x1000 + 4)
+#define AD_INTERFACE ((uint32_t)-0x1000 + 8)
+enum { PACKET_IS_OUTGOING = 4 };
+
 /* Words of the program's memory. */
 enum { SLOT_END, SLOT_GROUP, SLOT_PACKET, SLOT_INDEX };
 
@@ -155,17 +161,22 @@ static size_t group_of(const maker *m, size_t i)
 
 /* ---- Link layer ------------------------------------------------------------------------------ */
 
-static bool layout_of(int link_type, layout *out)
+/* Cooked captures, in the kernel: no link header, and the type beside the bytes. */
+static const layout cooked_in_kernel = {.type_at = AD_PROTOCOL, .type_gap = 2 - AD_PROTOCOL};
+
+static bool layout_of(const toa_filter_options *options, layout *out)
 {
-    switch (link_type) {
+    switch (options->link_type) {
     case TOA_LINK_ETHERNET:
         *out = (layout){.type_at = 12, .type_gap = 4, .link = 14};
         return true;
     case TOA_LINK_LINUX_SLL:
-        *out = (layout){.type_at = 14, .type_gap = 4, .link = 16};
+        *out = options->in_kernel ? cooked_in_kernel
+                                  : (layout){.type_at = 14, .type_gap = 4, .link = 16};
         return true;
     case TOA_LINK_LINUX_SLL2:
-        *out = (layout){.type_at = 0, .type_gap = 22, .link = 20};
+        *out = options->in_kernel ? cooked_in_kernel
+                                  : (layout){.type_at = 0, .type_gap = 22, .link = 20};
         return true;
     case TOA_LINK_RAW:
     case TOA_LINK_RAW_BSD:
@@ -232,16 +243,23 @@ static uint32_t word_of(const uint8_t *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* If the address at `offset` is this one, then what follows up to `other`. */
-static void emit_address(maker *m, const toa_server *server, uint32_t offset, toa_label *other)
+/* If the address at `offset` is this one, notes its group and goes to `found`; else on. An IPv4
+ * address is in the accumulator already, and stays there. */
+static void emit_address(maker *m, size_t i, uint32_t offset, toa_label *found)
 {
     toa_program *p = &m->program;
-    size_t words = server->version == 4 ? 1 : 4;
-    for (size_t i = words; i-- > 0;) { /* the last word of an IPv6 address tells most */
-        toa_emit_load32(p, offset + 4 * (uint32_t)i);
-        toa_emit_unless(p, TOA_IF_EQUAL, word_of(server->ip + 4 * i));
-        toa_emit_goto(p, other);
+    const toa_server *server = &m->servers[i];
+    uint32_t words = server->version == 4 ? 1 : 4;
+    for (uint32_t word = words; word-- > 0;) { /* the last word of an IPv6 address tells most */
+        if (words > 1) {
+            toa_emit_load32(p, offset + 4 * word);
+        }
+        uint8_t behind = (uint8_t)(2 * word + 2);
+        toa_emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, word_of(server->ip + 4 * (size_t)word), 0,
+                      behind);
     }
+    toa_emit(p, BPF_LD | BPF_IMM, (uint32_t)group_of(m, i));
+    toa_emit_goto(p, found);
 }
 
 /* Notes which set of ports belongs to the destination address; drops frames to no server. */
@@ -252,16 +270,12 @@ static void emit_addresses(maker *m, uint8_t version, uint32_t offset)
     if (everything_watched(m)) {
         return;
     }
-    for (size_t i = m->n_any; i < m->n_servers; i = run_end(m, i)) {
+    if (version == 4) {
+        toa_emit_load32(p, offset);
+    }
+    for (size_t i = m->n_any; i < m->n_servers && !p->full; i = run_end(m, i)) {
         if (m->servers[i].version == version) {
-            toa_label other = {0};
-            emit_address(m, &m->servers[i], offset, &other);
-            toa_emit(p, BPF_LD | BPF_IMM, (uint32_t)group_of(m, i));
-            toa_emit_goto(p, &found);
-            toa_label_here(p, &other);
-        }
-        if (p->full) {
-            return;
+            emit_address(m, i, offset, &found);
         }
     }
     if (m->n_any == 0) {
@@ -538,6 +552,17 @@ static void emit_tcp(maker *m)
     emit_options(m);
 }
 
+/* What is sent over loopback is captured when it goes out and when it comes in. */
+static void emit_once(maker *m)
+{
+    toa_program *p = &m->program;
+    toa_emit(p, BPF_LD | BPF_W | BPF_ABS, AD_PACKET);
+    toa_emit_jump(p, BPF_JMP | BPF_JEQ | BPF_K, PACKET_IS_OUTGOING, 0, 3);
+    toa_emit(p, BPF_LD | BPF_W | BPF_ABS, AD_INTERFACE);
+    toa_emit_if(p, TOA_IF_EQUAL, m->options->loopback);
+    toa_emit_drop(p);
+}
+
 static void emit_all(maker *m)
 {
     toa_program *p = &m->program;
@@ -559,12 +584,13 @@ static void emit_all(maker *m)
     emit_ip4(m, &tcp, &udp);
     toa_label_here(p, &ip6);
     emit_ip6(m, &tcp, &udp);
-    if (udp.last != 0) {
+    toa_label_here(p, &tcp);
+    emit_tcp(m);
+    if (udp.last != 0) { /* last: the kernel's check believes that what stands behind a return can
+                            be reached from there, and misses the store of SLOT_GROUP on this way */
         toa_label_here(p, &udp);
         emit_udp(m);
     }
-    toa_label_here(p, &tcp);
-    emit_tcp(m);
 }
 
 bool toa_filter_build(const toa_filter_options *options, struct bpf_insn *out, size_t *n)
@@ -573,7 +599,10 @@ bool toa_filter_build(const toa_filter_options *options, struct bpf_insn *out, s
         .program = {.at = out, .max = TOA_FILTER_MAX, .pass = options->snap_len},
         .options = options,
     };
-    if (!layout_of(options->link_type, &m.at)) {
+    if (options->in_kernel && options->loopback != 0) {
+        emit_once(&m);
+    }
+    if (options->all || !layout_of(options, &m.at)) {
         toa_emit_pass(&m.program);
     } else if (servers_copy(&m)) {
         emit_all(&m);

@@ -40,6 +40,10 @@ typedef struct toa_filter_options {
     uint32_t snap_len; /* what a passing program returns; more than 0 */
     toa_filter_width width;
     bool acks; /* pass segments without data up: no_option is known when the handshake is over */
+    bool all;  /* pass everything up */
+    bool in_kernel;    /* for the kernel's view of frames: see kernel.h */
+    unsigned loopback; /* in_kernel: the number of the interface whose outgoing frames, which come
+                          in again, are dropped; 0: none */
 } toa_filter_options;
 
 /* Most instructions that a program has: the kernel's BPF_MAXINSNS. */

@@ -17,23 +17,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "capture.h"
 #include "clock.h"
 #include "interface.h"
 #include "random.h"
+#include "ring.h"
 #include "thread.h"
 #include "wakeup.h"
 
 #define MILLISECOND (TOA_SECOND / 1000)
 
 enum {
-    CHUNK = 256,               /* frames that are read before others may have the ring */
-    BUSY_FRAMES = 200,         /* in BUSY_SPAN: from there on the thread naps between drains */
-    LOST_RETRY = 250,          /* milliseconds between attempts to find the interface again */
-    STATISTICS_INTERVAL = 100, /* milliseconds between looks at the kernel's counters */
+    CHUNK = 256,          /* frames that are read before others may have the ring */
+    BUSY_FRAMES = 200,    /* in BUSY_SPAN: from there on the thread naps between drains */
+    LOST_RETRY = 250,     /* milliseconds between attempts to find the interface again */
+    COUNT_INTERVAL = 100, /* milliseconds between the thread's looks at the kernel's counts */
     TEXT = 512
 };
-#define BUSY_SPAN (4 * MILLISECOND)
+#define BUSY_SPAN     (4 * MILLISECOND)
+#define HOLE_SPIN     (MILLISECOND / 20)
+#define HOLE_PATIENCE (20 * MILLISECOND)
 
 typedef struct state state;
 
@@ -52,12 +54,9 @@ struct state {
     toa_engine *engine;
 
     toa_mutex ring;
-    toa_capture capture;    /* ring */
-    uint64_t drained;       /* ring: the number of the last drain that was complete */
-    toa_time statistics_at; /* ring: when the kernel's counters were read */
-    toa_time now;           /* ring: of the frames that are being read */
-    bool broken;            /* ring: the handle has failed */
-    _Atomic uint64_t n_drains_begun;
+    toa_ring capture;           /* ring */
+    toa_time counted_at;        /* ring: when the kernel was asked for its counts */
+    bool broken;                /* ring: the handle has failed */
     _Atomic unsigned n_wanting; /* lookups that want the ring */
 
     toa_mutex news_mutex;
@@ -167,23 +166,23 @@ static void take(u_char *context, const struct pcap_pkthdr *header, const u_char
     }
 }
 
-static void read_statistics(state *own, toa_time now)
+static void ask_kernel(state *own, toa_time now)
 {
-    uint64_t drops = toa_capture_dropped(&own->capture);
-    own->statistics_at = now;
-    if (drops != relaxed(&own->kernel_drops)) {
+    toa_ring_count(&own->capture);
+    own->counted_at = now;
+    if (own->capture.n_dropped != relaxed(&own->kernel_drops)) {
         atomic_store_explicit(&own->dropped_at, now, memory_order_relaxed);
-        atomic_store_explicit(&own->kernel_drops, drops, memory_order_relaxed);
+        atomic_store_explicit(&own->kernel_drops, own->capture.n_dropped, memory_order_relaxed);
     }
 }
 
-/* Reads one chunk. How many frames; fewer than CHUNK: the ring is empty now. */
+/* Reads one chunk. How many frames; fewer than CHUNK: the next one is not there. */
 static int read_chunk(state *own)
 {
     if (own->capture.handle == NULL || own->broken) {
         return 0;
     }
-    int n = toa_capture_read(&own->capture, CHUNK, take, own);
+    int n = toa_ring_read(&own->capture, CHUNK, take, own);
     if (n < 0) {
         own->broken = true;
         toa_wakeup_call(&own->wakeup);
@@ -204,28 +203,47 @@ static void tell_news(state *own)
     toa_mutex_unlock(&own->news_mutex);
 }
 
-/* The lookup's drain: all that the ring has now. It ends even if more comes than can be read: what
- * was there at the begin is less than the ring holds. */
+/*
+ * Reads until all frames are read that were queued when it began. When the next one does not come,
+ * another processor is still copying it: a matter of nanoseconds, unless it is not running just
+ * now. After HOLE_PATIENCE the counts are wrong, and are set right.
+ */
+static bool read_queued(state *own)
+{
+    toa_time begin = clock_now();
+    ask_kernel(own, begin);
+    uint64_t goal = own->capture.n_queued;
+    uint64_t before = own->capture.n_read;
+    toa_time waited = 0;
+
+    while (own->capture.n_read < goal && !own->broken && own->capture.handle != NULL) {
+        if (read_chunk(own) > 0) {
+            continue;
+        }
+        waited = clock_now() - begin;
+        if (waited > HOLE_PATIENCE) {
+            own->capture.n_read = goal;
+        } else if (waited > HOLE_SPIN) {
+            toa_thread_sleep(HOLE_SPIN);
+        }
+    }
+    if (!own->capture.counted) { /* no counts here: twice is the best that can be done */
+        (void)read_chunk(own);
+        (void)read_chunk(own);
+    }
+    return own->capture.n_read != before;
+}
+
+/* What a lookup does before it answers. */
 static void drain_for_lookup(state *own)
 {
-    uint64_t before = atomic_load(&own->n_drains_begun);
-    uint64_t n = 0;
-    int got = 0;
-
     (void)atomic_fetch_add(&own->n_wanting, 1);
     toa_mutex_lock(&own->ring);
     (void)atomic_fetch_sub(&own->n_wanting, 1);
-    if (own->drained <= before) {
-        uint64_t number = atomic_fetch_add(&own->n_drains_begun, 1) + 1;
-        do {
-            got = read_chunk(own);
-            n += (uint64_t)got;
-        } while (got >= CHUNK && n < own->options.buffer_size / 128);
-        own->drained = number;
-        count(&own->drains);
-    }
+    bool news = read_queued(own);
     toa_mutex_unlock(&own->ring);
-    if (n > 0) {
+    if (news) {
+        count(&own->drains);
         tell_news(own);
     }
 }
@@ -237,15 +255,11 @@ static uint64_t drain_for_thread(state *own)
     int got = CHUNK;
     while (got >= CHUNK && !atomic_load(&own->stopping)) {
         toa_mutex_lock(&own->ring);
-        uint64_t number = atomic_fetch_add(&own->n_drains_begun, 1) + 1;
         got = read_chunk(own);
         n += (uint64_t)got;
-        if (got < CHUNK) {
-            own->drained = number;
-        }
         toa_time now = clock_now();
-        if (got > 0 && now - own->statistics_at >= STATISTICS_INTERVAL * MILLISECOND) {
-            read_statistics(own, now);
+        if (got > 0 && now - own->counted_at >= COUNT_INTERVAL * MILLISECOND) {
+            ask_kernel(own, now);
         }
         toa_mutex_unlock(&own->ring);
         if (got > 0) {
@@ -538,7 +552,7 @@ toa_live_error toa_live_start(toa_live **live, const toa_live_options *options, 
     made->own = own;
     own->watch = -1;
     atomic_init(&own->dropped_at, INT64_MIN);
-    toa_capture_init(&own->capture);
+    toa_ring_init(&own->capture);
     toa_live_error error = begin(own, text, size);
     if (error != TOA_LIVE_OK) {
         free(made);
@@ -585,11 +599,6 @@ static toa_word look(state *own, const toa_endpoint *fake, const toa_endpoint *s
     if (!own->options.no_drain) {
         drain_for_lookup(own);
     }
-    toa_word word = toa_engine_lookup(own->engine, fake, server, clock_now(), answer);
-    if (word == TOA_FOUND || own->options.no_drain) {
-        return word;
-    }
-    drain_for_lookup(own);
     return toa_engine_lookup(own->engine, fake, server, clock_now(), answer);
 }
 
@@ -660,7 +669,7 @@ void toa_live_counters_get(const toa_live *live, toa_live_counters *out)
 {
     state *own = live->own;
     toa_mutex_lock(&own->ring);
-    read_statistics(own, clock_now());
+    ask_kernel(own, clock_now());
     toa_mutex_unlock(&own->ring);
     *out = (toa_live_counters){
         .captured = relaxed(&own->captured),

@@ -18,10 +18,8 @@ typedef struct toa_pcap_functions {
     int (*setnonblock)(pcap_t *, int, char *error);
     int (*datalink)(pcap_t *);
     const char *(*datalink_val_to_name)(int);
-    int (*setfilter)(pcap_t *, struct bpf_program *);
     int (*get_selectable_fd)(pcap_t *);
     int (*dispatch)(pcap_t *, int, pcap_handler, u_char *);
-    int (*stats)(pcap_t *, struct pcap_stat *);
     char *(*geterr)(pcap_t *);
     const char *(*statustostr)(int);
     void (*close)(pcap_t *);

@@ -1,4 +1,4 @@
-#include "capture.h"
+#include "ring.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "filter.h"
-#include "kernel_filter.h"
+#include "kernel.h"
+#include "thread.h"
 
 /* Bytes of a frame that are captured: the headers, with room for tags and extension headers. */
 enum { SNAP_LEN = 256, SNAP_LEN_TUNNELS = 512 };
@@ -26,15 +27,16 @@ __attribute__((format(printf, 3, 4))) static void say(char *text, size_t size, c
     va_end(arguments);
 }
 
-void toa_capture_init(toa_capture *capture)
+void toa_ring_init(toa_ring *capture)
 {
-    *capture = (toa_capture){.pcap = toa_pcap_functions_get(), .descriptor = -1};
+    *capture = (toa_ring){.pcap = toa_pcap_functions_get(), .descriptor = -1};
 }
 
-void toa_ring_close(toa_capture *capture)
+void toa_ring_close(toa_ring *capture)
 {
     if (capture->handle != NULL) {
-        capture->dropped_before = toa_capture_dropped(capture);
+        toa_ring_count(capture);
+        capture->n_read = capture->n_queued;
         capture->pcap->close(capture->handle);
     }
     capture->handle = NULL;
@@ -46,7 +48,7 @@ static uint32_t snap_len_of(const toa_config *config)
     return config->open_tunnels ? SNAP_LEN_TUNNELS : SNAP_LEN;
 }
 
-static void set_up(const toa_capture *capture, const toa_live_options *options)
+static void set_up(const toa_ring *capture, const toa_live_options *options)
 {
     const toa_pcap_functions *pcap = capture->pcap;
     size_t buffer = options->buffer_size == 0 ? TOA_LIVE_BUFFER_DEFAULT : options->buffer_size;
@@ -60,8 +62,7 @@ static void set_up(const toa_capture *capture, const toa_live_options *options)
     }
 }
 
-static toa_live_error activate(const toa_capture *capture, const char *name, char *text,
-                               size_t size)
+static toa_live_error activate(const toa_ring *capture, const char *name, char *text, size_t size)
 {
     const toa_pcap_functions *pcap = capture->pcap;
     int status = pcap->activate(capture->handle);
@@ -91,61 +92,81 @@ static toa_live_error activate(const toa_capture *capture, const char *name, cha
     return TOA_LIVE_OK;
 }
 
-/* The narrowest program that the kernel takes; the widest if it takes none, which libpcap then runs
- * itself. */
-static bool build(const toa_capture *capture, const toa_live_options *options,
-                  struct bpf_program *program, toa_filter_width *width)
+/* Installs the narrowest program that the kernel takes. */
+static toa_live_error install_narrowest(const toa_ring *capture, toa_filter_options *wanted,
+                                        struct bpf_program *program)
 {
+    toa_live_error error = TOA_LIVE_BAD_FILTER;
+    for (int width = 0; width < TOA_N_FILTER_WIDTHS; width++) {
+        size_t n = 0;
+        wanted->width = (toa_filter_width)width;
+        if (!toa_filter_build(wanted, program->bf_insns, &n)) {
+            continue;
+        }
+        program->bf_len = (unsigned)n;
+        if (toa_kernel_filter(capture->descriptor, program)) {
+            return TOA_LIVE_OK;
+        }
+        error = TOA_LIVE_NO_FILTER;
+    }
+    return error;
+}
+
+static toa_live_error install(const toa_ring *capture, const char *name,
+                              const toa_live_options *options, char *text, size_t size)
+{
+    struct bpf_program program = {.bf_insns = calloc(TOA_FILTER_MAX, sizeof(struct bpf_insn))};
     toa_filter_options wanted = {
         .config = options->config,
         .link_type = capture->link_type,
         .snap_len = snap_len_of(options->config),
         .acks = options->acks,
+        .all = options->no_filter,
+        .in_kernel = true,
+        .loopback = toa_kernel_loopback(),
     };
-    bool built = false;
-    for (int i = 0; i < TOA_N_FILTER_WIDTHS; i++) {
-        size_t n = 0;
-        wanted.width = (toa_filter_width)i;
-        if (!toa_filter_build(&wanted, program->bf_insns, &n)) {
-            continue;
-        }
-        built = true;
-        *width = wanted.width;
-        program->bf_len = (unsigned)n;
-        if (toa_kernel_filter_fits(program)) {
-            break;
-        }
-    }
-    return built;
-}
-
-static toa_live_error install(toa_capture *capture, const char *name,
-                              const toa_live_options *options, char *text, size_t size)
-{
-    struct bpf_program program = {.bf_insns = calloc(TOA_FILTER_MAX, sizeof(struct bpf_insn))};
-    toa_filter_width width = TOA_FILTER_EXACT;
-    toa_live_error error = TOA_LIVE_OK;
-
     if (program.bf_insns == NULL) {
         say(text, size, "no memory for the filter");
         return TOA_LIVE_NO_MEMORY;
     }
-    if (!build(capture, options, &program, &width)) {
-        say(text, size, "the filter cannot be made");
-        error = TOA_LIVE_BAD_FILTER;
-    } else if (capture->pcap->setfilter(capture->handle, &program) != 0) {
-        say(text, size, "%s: the filter cannot be installed: %s", name,
-            capture->pcap->geterr(capture->handle));
-        error = TOA_LIVE_NO_FILTER;
-    } else if (width != TOA_FILTER_EXACT) {
-        say(text, size, "%s: the servers do not fit into a filter of the kernel's; it passes %s up",
-            name, toa_filter_width_text(width));
+    toa_live_error error = install_narrowest(capture, &wanted, &program);
+    if (error != TOA_LIVE_OK) {
+        say(text, size, "%s: the filter cannot be %s", name,
+            error == TOA_LIVE_BAD_FILTER ? "made" : "installed");
+    } else if (wanted.width != TOA_FILTER_EXACT) {
+        say(text, size, "%s: the servers do not fit into a filter of the kernel's, which passes %s",
+            name, toa_filter_width_text(wanted.width));
     }
     free(program.bf_insns);
     return error;
 }
 
-static toa_live_error open_handle(toa_capture *capture, const char *name,
+static void ignore(u_char *context, const struct pcap_pkthdr *header, const u_char *bytes)
+{
+    (void)context;
+    (void)header;
+    (void)bytes;
+}
+
+/*
+ * Empties the ring of what came between activation and filter, and takes what the kernel has
+ * counted until then as read: libpcap drops outgoing frames of loopback without telling.
+ */
+static void begin_counting(toa_ring *capture)
+{
+    struct bpf_insn drop = {.code = BPF_RET | BPF_K, .k = 0};
+    struct bpf_program none = {.bf_len = 1, .bf_insns = &drop};
+    (void)toa_kernel_filter(capture->descriptor, &none);
+    toa_thread_sleep(TOA_SECOND / 1000); /* for frames that are on their way past the old filter */
+    while (capture->pcap->dispatch(capture->handle, -1, ignore, NULL) > 0) {
+    }
+    uint64_t dropped = capture->n_dropped;
+    toa_ring_count(capture);
+    capture->n_read = capture->n_queued;
+    capture->n_dropped = dropped;
+}
+
+static toa_live_error open_handle(toa_ring *capture, const char *name,
                                   const toa_live_options *options, char *text, size_t size)
 {
     const toa_pcap_functions *pcap = capture->pcap;
@@ -168,21 +189,16 @@ static toa_live_error open_handle(toa_capture *capture, const char *name,
             type == NULL ? "?" : type, capture->link_type);
         return TOA_LIVE_NO_OPEN;
     }
-    if (!options->no_filter) {
-        error = install(capture, name, options, text, size);
-        if (error != TOA_LIVE_OK) {
-            return error;
-        }
-    }
     if (pcap->setnonblock(capture->handle, 1, why) != 0) {
         say(text, size, "%s cannot be read without waiting: %s", name, why);
         return TOA_LIVE_NO_START;
     }
     capture->descriptor = pcap->get_selectable_fd(capture->handle);
-    return TOA_LIVE_OK;
+    begin_counting(capture);
+    return install(capture, name, options, text, size);
 }
 
-toa_live_error toa_ring_open(toa_capture *capture, const toa_interface *interface,
+toa_live_error toa_ring_open(toa_ring *capture, const toa_interface *interface,
                              const toa_live_options *options, char *text, size_t size)
 {
     say(text, size, "%s", "");
@@ -197,21 +213,24 @@ toa_live_error toa_ring_open(toa_capture *capture, const toa_interface *interfac
     return error;
 }
 
-int toa_capture_read(toa_capture *capture, int max, pcap_handler take, void *context)
+int toa_ring_read(toa_ring *capture, int max, pcap_handler take, void *context)
 {
-    return capture->pcap->dispatch(capture->handle, max, take, context);
-}
-
-const char *toa_ring_error(const toa_capture *capture)
-{
-    return capture->pcap->geterr(capture->handle);
-}
-
-uint64_t toa_capture_dropped(toa_capture *capture)
-{
-    struct pcap_stat stats = {0};
-    if (capture->handle == NULL || capture->pcap->stats(capture->handle, &stats) != 0) {
-        return capture->dropped_before;
+    int n = capture->pcap->dispatch(capture->handle, max, take, context);
+    if (n > 0) {
+        capture->n_read += (uint64_t)n;
     }
-    return capture->dropped_before + stats.ps_drop;
+    return n;
+}
+
+void toa_ring_count(toa_ring *capture)
+{
+    uint32_t queued = 0;
+    uint32_t dropped = 0;
+    capture->counted =
+        capture->handle != NULL && toa_kernel_counts(capture->descriptor, &queued, &dropped);
+    capture->n_queued += queued;
+    capture->n_dropped += dropped;
+    if (capture->n_read > capture->n_queued) { /* one was on its way when counting began */
+        capture->n_queued = capture->n_read;
+    }
 }
