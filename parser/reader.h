@@ -27,6 +27,27 @@ static inline bool toa_read_skip(toa_reader *reader, size_t len)
     return true;
 }
 
+/* Takes `len` bytes whole, for those who read them by their offsets. */
+static inline bool toa_read_span(toa_reader *reader, size_t len, const uint8_t **out)
+{
+    if (reader->left < len) {
+        return false;
+    }
+    *out = reader->at;
+    return toa_read_skip(reader, len);
+}
+
+/* Of a span that was taken: the number that begins at `at`. */
+static inline uint16_t toa_span_u16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline uint32_t toa_span_u32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
 static inline bool toa_read_u8(toa_reader *reader, uint8_t *out)
 {
     if (reader->left < 1) {

@@ -595,9 +595,105 @@ static toa_word tcp_parse(walk *at, toa_segment *out)
     return TOA_FOUND;
 }
 
+/* A TCP segment that is there from its header to its last byte. False: something is unusual. */
+static inline bool plain_tcp(toa_reader segment, toa_segment *out)
+{
+    const size_t len = segment.left;
+    const uint8_t *tcp = NULL;
+    if (!toa_read_span(&segment, 20, &tcp)) {
+        return false;
+    }
+    const size_t header_len = (tcp[12] >> 4) * 4U;
+    if (header_len < 20 || header_len > len) {
+        return false;
+    }
+    out->source.port = toa_span_u16(tcp);
+    out->source.has_port = 1;
+    out->destination.port = toa_span_u16(tcp + 2);
+    out->destination.has_port = 1;
+    out->seq = toa_span_u32(tcp + 4);
+    out->ack = toa_span_u32(tcp + 8);
+    out->options = (toa_options){.at = segment.at, .left = header_len - 20};
+    out->data_len = (uint32_t)(len - header_len);
+    out->flags = tcp[13];
+    out->options_len = (uint8_t)(header_len - 20);
+    out->n_tunnels = 0;
+    return true;
+}
+
+/* IPv4 without options and not in fragments. */
+static inline bool plain_ipv4(toa_reader frame, toa_segment *out)
+{
+    const uint8_t *ip = NULL;
+    if (!toa_read_span(&frame, 20, &ip) || ip[0] != 0x45 || ip[9] != PROTOCOL_TCP ||
+        (toa_span_u16(ip + 6) & 0x3fff) != 0) {
+        return false;
+    }
+    const size_t total_len = toa_span_u16(ip + 2);
+    if (total_len < 20 || total_len - 20 > frame.left) {
+        return false;
+    }
+    if (!plain_tcp((toa_reader){.at = frame.at, .left = total_len - 20}, out)) {
+        return false;
+    }
+    out->source.version = 4;
+    memset(out->source.ip + 4, 0, 12);
+    memcpy(out->source.ip, ip + 12, 4);
+    out->destination.version = 4;
+    memset(out->destination.ip + 4, 0, 12);
+    memcpy(out->destination.ip, ip + 16, 4);
+    return true;
+}
+
+/* IPv6 without extension headers. */
+static inline bool plain_ipv6(toa_reader frame, toa_segment *out)
+{
+    const uint8_t *ip = NULL;
+    if (!toa_read_span(&frame, 40, &ip) || ip[0] >> 4 != 6 || ip[6] != PROTOCOL_TCP) {
+        return false;
+    }
+    const size_t payload_len = toa_span_u16(ip + 4);
+    if (payload_len > frame.left) {
+        return false;
+    }
+    if (!plain_tcp((toa_reader){.at = frame.at, .left = payload_len}, out)) {
+        return false;
+    }
+    out->source.version = 6;
+    memcpy(out->source.ip, ip + 8, 16);
+    out->destination.version = 6;
+    memcpy(out->destination.ip, ip + 24, 16);
+    return true;
+}
+
+/*
+ * Nearly every frame of nearly every capture: Ethernet, IP, TCP, all of it there and nothing
+ * unusual about it. The walk gives the same for these, in four times the instructions; for all
+ * others, false and *out untouched.
+ */
+static bool segment_plain(const uint8_t *bytes, size_t len, toa_segment *out)
+{
+    toa_reader frame = {.at = bytes, .left = len};
+    const uint8_t *ethernet = NULL;
+    if (!toa_read_span(&frame, 14, &ethernet)) {
+        return false;
+    }
+    switch (toa_span_u16(ethernet + 12)) {
+    case 0x0800:
+        return plain_ipv4(frame, out);
+    case 0x86dd:
+        return plain_ipv6(frame, out);
+    default:
+        return false;
+    }
+}
+
 toa_word toa_segment_parse(const uint8_t *frame, size_t len, int link_type, bool open_tunnels,
                            toa_segment *out)
 {
+    if (link_type == TOA_LINK_ETHERNET && segment_plain(frame, len, out)) {
+        return TOA_FOUND;
+    }
     walk at = walk_begin(frame, len, link_type, LAYER_TCP, open_tunnels);
     toa_word word = walk_to_goal(&at);
     if (word != TOA_FOUND) {
