@@ -201,8 +201,9 @@ func (c *Client) Lookup(ctx context.Context, fake, server netip.AddrPort) (Answe
 // answer is returned too. It is a [*NetworkError] when no answer came, which wraps ctx's error if
 // that is why; an [ErrQuestion] when version 1 cannot ask this; or [ErrClosed].
 //
-// A question takes no longer than Wait and Tries times Timeout. With version 1, which cannot wait,
-// Wait makes the client ask again in short intervals.
+// A question takes no longer than Wait and Tries times Timeout; the one for which a socket is opened
+// may take Tries times Timeout more, where Server is a name that has to be looked up. With version
+// 1, which cannot wait, Wait makes the client ask again in short intervals.
 func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	c.start()
 	if q.Version == 0 {
