@@ -557,6 +557,7 @@ toa_word toa_engine_segment(toa_engine *engine, const toa_segment *segment, toa_
     /* Field by field: to clear all of a passage took a tenth of the time of a frame. */
     at.engine = engine;
     at.segment = segment;
+    /* cppcheck-suppress uninitvar; event_clear writes it */
     at.event = event == NULL ? &local : event;
     at.now = time_advance(engine, now);
     event_clear(at.event);

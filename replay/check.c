@@ -333,7 +333,7 @@ static void check_text(case_run *run, const toa_buffer *text)
 }
 
 toa_check_status toa_check_case(const char *path, const toa_check_options *options,
- toa_check_result *result)
+                                toa_check_result *result)
 {
     case_run run = {.path = path, .options = options};
     toa_buffer text = {.text = NULL};

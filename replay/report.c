@@ -323,8 +323,7 @@ static void extras_of(const toa_replay_totals *totals, extra out[EXTRAS])
         {"pushed_expired", "expired mappings that made room", counters->pushed_expired},
         {"pushed_pending", "flows without mapping pushed out (--records)",
          counters->pushed_pending},
-        {"pushed_mapping", "live mappings pushed out (--records)",
-         counters->pushed_mapping},
+        {"pushed_mapping", "live mappings pushed out (--records)", counters->pushed_mapping},
     };
     memcpy(out, all, sizeof all);
 }

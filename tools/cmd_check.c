@@ -266,11 +266,11 @@ static int run(int argc, char **argv)
     bool done = false;
     int status = read_options(&job, argc, argv, &done);
     if (status == EXIT_DONE && !done) {
-        job.results = calloc(job.n_paths, sizeof job.results[0]);
-        job.done = calloc(job.n_paths, sizeof job.done[0]);
+        job.results = calloc(job.n_paths + 1, sizeof job.results[0]);
+        job.done = calloc(job.n_paths + 1, sizeof job.done[0]);
         (void)pthread_mutex_init(&job.lock, NULL);
         (void)pthread_cond_init(&job.finished, NULL);
-        if (job.results == NULL || job.done == NULL) { /* there is one case at least */
+        if (job.results == NULL || job.done == NULL) {
             cli_message("toa check: out of memory\n");
             status = EXIT_FAILED;
         } else {

@@ -145,24 +145,20 @@ static bool is_ipv4(const char *ip, toa_endpoint *out)
 /* "10001-10005", with blanks around each number. */
 static bool range_parse(const char *text, toa_server *server)
 {
-    char packed[12]; /* "65535-65535" without its blanks */
+    char any[sizeof "any:65535-65535"] = "any:"; /* the form of toa_servers_parse, no blanks */
+    size_t len = strlen(any);
     toa_server parsed;
     size_t n = 0;
-    size_t len = 0;
     for (; *text != '\0'; text++) {
         if (*text == ' ' || *text == '\t') {
             continue;
         }
-        if (len == sizeof packed - 1) {
+        if (len == sizeof any - 1 || *text == ',') {
             return false;
         }
-        packed[len++] = *text;
+        any[len++] = *text;
     }
-    char server_text[sizeof "any:" + sizeof packed];
-    memcpy(server_text, "any:", 4);
-    memcpy(server_text + 4, packed, len);
-    if (memchr(packed, ',', len) != NULL ||
-        toa_servers_parse(server_text, len + 4, &parsed, 1, &n) != NULL) {
+    if (toa_servers_parse(any, len, &parsed, 1, &n) != NULL) {
         return false;
     }
     server->port_low = parsed.port_low;

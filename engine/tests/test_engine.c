@@ -153,7 +153,10 @@ static void check_answer(const struct trial *trial, const toa_answer *answer)
         former = script_client(was);
     }
     const char *vip = must_of(trial, "vip");
-    toa_endpoint server = vip == NULL ? (toa_endpoint){.version = 0} : script_vip(vip);
+    toa_endpoint server = {.version = 0};
+    if (vip != NULL) {
+        server = script_vip(vip);
+    }
     const char *carriers[] = {"-", "syn", "ack", "data"};
 
     same_word(trial, "answer", client.version == 0 ? word : "found", toa_word_name(answer->word));

@@ -43,7 +43,8 @@ typedef struct toa_check_options {
  * unless an ask or a recorded answer is not met. *result is always written; messages is NULL when
  * memory is short.
  */
-TOA_API toa_check_status toa_check_case(const char *path, const toa_check_options *options, toa_check_result *result);
+TOA_API toa_check_status toa_check_case(const char *path, const toa_check_options *options,
+                                        toa_check_result *result);
 
 #ifdef __cplusplus
 }
