@@ -130,11 +130,14 @@ static bool is_worth_waiting(toa_word word)
 }
 
 static size_t answer(toa_core *core, const toa_query *query, const toa_peer *peer,
-                     const toa_answer *said, toa_time at, uint8_t out[TOA_DATAGRAM_MAX])
+                     const toa_answer *said, uint8_t out[TOA_DATAGRAM_MAX])
 {
     size_t len = toa_reply_encode(query, said, out);
     core->counters.answers[said->word]++;
+    /* The question has a time before the lookup, the answer one behind it: what the answer knows
+     * was there at one of them, or came between. */
     if (core->tap.answered != NULL) {
+        toa_time at = core->answers.now(core->answers.context);
         core->tap.answered(core->tap.context, peer, query, said, out, len, at);
     }
     return len;
@@ -142,7 +145,7 @@ static size_t answer(toa_core *core, const toa_query *query, const toa_peer *pee
 
 /* Takes the question in, and only then looks: what is learned from then on is reported. */
 static bool hold(toa_core *core, const toa_query *query, const toa_peer *peer, toa_time now,
-                 toa_answer *said, toa_time *at)
+                 toa_answer *said)
 {
     toa_held fresh = {.query = *query, .peer = *peer};
     toa_time wait = (toa_time)query->wait_ms * MILLISECOND;
@@ -153,7 +156,6 @@ static bool hold(toa_core *core, const toa_query *query, const toa_peer *peer, t
         return false;
     }
     tell_waiting(core);
-    *at = core->answers.now(core->answers.context);
     if (!is_worth_waiting(look_up(core, query, said))) {
         toa_hold_take(core->held, held);
         tell_waiting(core);
@@ -192,16 +194,15 @@ size_t toa_core_datagram(toa_core *core, const uint8_t *bytes, size_t len, const
     if (!is_question(core, bytes, len, peer, &query)) {
         return 0;
     }
-    /* The time is taken before the lookup: an answer may know more than its time, never less. */
-    toa_time at = core->answers.now(core->answers.context);
     if (core->tap.asked != NULL) {
+        toa_time at = core->answers.now(core->answers.context);
         core->tap.asked(core->tap.context, peer, bytes, len, at);
     }
     if (is_worth_waiting(look_up(core, &query, &said)) && query.wait_ms != 0 &&
-        hold(core, &query, peer, now, &said, &at)) {
+        hold(core, &query, peer, now, &said)) {
         return 0;
     }
-    return answer(core, &query, peer, &said, at, out);
+    return answer(core, &query, peer, &said, out);
 }
 
 /* ---- Questions that wait --------------------------------------------------------------------- */
@@ -245,8 +246,7 @@ size_t toa_core_due(toa_core *core, toa_time now, toa_peer *peer, uint8_t out[TO
     toa_held held = *first;
     toa_hold_take(core->held, first);
     tell_waiting(core);
-    toa_time at = core->answers.now(core->answers.context);
     core->counters.held_found += look_up(core, &held.query, &said) == TOA_FOUND;
     *peer = held.peer;
-    return answer(core, &held.query, peer, &said, at, out);
+    return answer(core, &held.query, peer, &said, out);
 }

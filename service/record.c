@@ -20,6 +20,9 @@ enum { WRITE_EVERY_MS = 50, NAME_MAX_LEN = 64 };
 #define QUEUE_MAX ((size_t)16 * 1024 * 1024)
 /* Two threads that take the time and then queue are never this far apart. */
 #define REORDER (20 * TOA_SECOND / 1000)
+/* An answer may know segments that were taken a moment later: before a file ends, so long only
+ * what they may have been is written, and no answers. */
+#define ENDING_SPAN (3 * TOA_SECOND / 1000)
 
 typedef enum entry_kind { FRAME, QUESTION, ANSWER } entry_kind;
 
@@ -65,6 +68,8 @@ struct toa_record {
     bool idle; /* nothing came since the last look */
     toa_pcap_file file;
     bool file_open;
+    bool file_ending;
+    toa_time file_ends_at;
     int link_type; /* of the file */
     flow_set flows;
     int last_link_type; /* of the latest frame */
@@ -346,6 +351,7 @@ static bool next_file(toa_record *record)
         }
     }
     prune(record);
+    record->file_ending = false;
     record->link_type = record->last_link_type;
     set_clear(&record->flows);
     if (!create_file(record, name)) {
@@ -378,8 +384,8 @@ static bool begins_flow(const entry *head)
 
 static bool may_be_checked(const toa_record *record, const entry *head)
 {
-    return head->kind != ANSWER ||
-           (head->word != TOA_REPLACED && (head->flow == 0 || set_has(&record->flows, head->flow)));
+    return head->kind != ANSWER || (!record->file_ending && head->word != TOA_REPLACED &&
+                                    (head->flow == 0 || set_has(&record->flows, head->flow)));
 }
 
 static bool put_datagram(toa_record *record, const entry *head)
@@ -413,7 +419,12 @@ static void write_entry(toa_record *record, const entry *head)
     if (head->kind == FRAME) {
         record->last_link_type = head->link_type;
     }
-    bool full = record->file_open && toa_pcap_len(&record->file) >= record->config.record.size;
+    if (record->file_open && !record->file_ending &&
+        toa_pcap_len(&record->file) >= record->config.record.size) {
+        record->file_ending = true;
+        record->file_ends_at = head->time + ENDING_SPAN;
+    }
+    bool full = record->file_open && record->file_ending && head->time > record->file_ends_at;
     bool other_link = head->kind == FRAME && record->link_type != head->link_type;
     if ((!record->file_open || full || other_link) && !next_file(record)) {
         return;
@@ -603,7 +614,9 @@ toa_record *toa_record_start(const toa_service_config *config, toa_time now,
     record->last_link_type = TOA_LINK_RAW_FILE;
     if (access(config->record.dir, W_OK | X_OK) != 0 ||
         pthread_create(&record->thread, NULL, work, record) != 0) {
-        (void)wrong(error, config->record.dir, strerror(errno));
+        char why[128];
+        (void)snprintf(why, sizeof why, "%s, as the user that this runs as", strerror(errno));
+        (void)wrong(error, config->record.dir, why);
         discard(record);
         return NULL;
     }

@@ -6,8 +6,8 @@
  * times. `toa check DIR` replays them and must come to the same answers. When a file is full the
  * next one begins, and the oldest goes.
  *
- * An answer about a flow whose SYN is not in the file is left out and counted: nobody who has only
- * the file could tell whether it is right.
+ * An answer about a flow whose SYN is not in the file is left out and counted, and so is one in the
+ * last moment of a file: nobody who has only the file could tell whether it is right.
  *
  *   Threads   Frames, questions and answers may come from any; a thread of the record's own sorts
  *             them by time and writes, so that a slow disk delays nobody. When it does not keep up,
