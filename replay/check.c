@@ -7,6 +7,7 @@
 
 #include "case.h"
 #include "report.h"
+#include "rewrite.h"
 
 /* A mismatch shown is enough; the others follow from it. */
 enum { RECORD_MISMATCHES_SHOWN = 1 };
@@ -219,29 +220,6 @@ static bool read_file(const char *path, toa_buffer *out)
     return right;
 }
 
-/* Puts a new file in the place of the old one, or leaves the old one as it is. */
-static bool write_file(const char *path, const char *const parts[], const size_t lens[], size_t n)
-{
-    toa_buffer fresh = {.text = NULL};
-    toa_buffer_format(&fresh, "%s.new", path);
-    FILE *file = fresh.failed ? NULL : fopen(fresh.text, "wb");
-    bool right = file != NULL;
-    for (size_t i = 0; i < n && right; i++) {
-        right = fwrite(parts[i], 1, lens[i], file) == lens[i];
-    }
-    if (file != NULL) {
-        right = fclose(file) == 0 && right;
-        right = right && rename(fresh.text, path) == 0;
-        if (!right) {
-            int why = errno;
-            (void)remove(fresh.text);
-            errno = why;
-        }
-    }
-    toa_buffer_free(&fresh);
-    return right;
-}
-
 /* The capture's path: from the directory of the case. */
 static void capture_path(const char *case_path, const char *capture, toa_buffer *out)
 {
@@ -310,10 +288,17 @@ static void bless(case_run *run, const char *text)
     bool whole_line = head_len == 0 || text[head_len - 1] == '\n';
     const char *const parts[] = {text, whole_line ? "---\n" : "\n---\n", run->lines.text};
     const size_t lens[] = {head_len, whole_line ? 4 : 5, run->lines.len};
-    if (run->lines.failed || !write_file(run->path, parts, lens, 3)) {
+    const char *why = NULL;
+    if (run->lines.failed) {
+        why = "out of memory";
+    } else if (lens[0] + lens[1] + lens[2] > TOA_CASE_MAX) {
+        why = "it would be longer than the 64 MiB that a case may have; cut the capture";
+    } else if (!toa_file_rewrite(run->path, parts, lens, 3)) {
+        why = strerror(errno);
+    }
+    if (why != NULL) {
         worse(run, TOA_CHECK_UNWRITABLE);
-        toa_buffer_format(&run->messages, "%s: cannot be written: %s\n", run->path,
-                          run->lines.failed ? "out of memory" : strerror(errno));
+        toa_buffer_format(&run->messages, "%s: cannot be written: %s\n", run->path, why);
     }
 }
 
