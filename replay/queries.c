@@ -9,6 +9,8 @@ enum {
     CHANGES_MAX = 1024
 };
 
+static const uint64_t TOLERANCE = TOA_QUERIES_TOLERANCE;
+
 /* A query that was seen, and what the engine said then. */
 typedef struct question {
     toa_query query;
@@ -23,6 +25,7 @@ typedef struct question {
 typedef struct late {
     toa_check_answer check;
     toa_moment moment;
+    toa_time at;
 } late;
 
 /* A mapping that began, changed or ended; `former` is what held before. */
@@ -42,6 +45,7 @@ struct toa_queries {
     size_t n_late;
     size_t n_changes; /* ever; the newest CHANGES_MAX are kept */
     uint16_t port;
+    toa_time now; /* the latest time heard of: a capture's clock may run backwards, this does not */
     question open[OPEN_MAX];
     late lates[LATE_MAX];
     change changes[CHANGES_MAX];
@@ -56,6 +60,7 @@ toa_queries *toa_queries_new(const toa_engine *engine, uint16_t port, toa_querie
         queries->port = port;
         queries->told = told;
         queries->context = context;
+        queries->now = INT64_MIN;
     }
     return queries;
 }
@@ -70,8 +75,16 @@ toa_queries_totals toa_queries_count(const toa_queries *queries)
     return queries->totals;
 }
 
-void toa_queries_event(toa_queries *queries, const toa_event *event, toa_time now)
+/* As the engine takes times: one before the latest is the latest. */
+static toa_time heard_of(toa_queries *queries, toa_time time)
 {
+    queries->now = time > queries->now ? time : queries->now;
+    return queries->now;
+}
+
+void toa_queries_event(toa_queries *queries, const toa_event *event, toa_time time)
+{
+    toa_time now = heard_of(queries, time);
     if (event->verdict != TOA_LEARN && event->verdict != TOA_REPEAT && !event->replaced) {
         return;
     }
@@ -117,8 +130,8 @@ static bool agrees_with_before(const toa_queries *queries, const toa_check_answe
     size_t kept = queries->n_changes < CHANGES_MAX ? queries->n_changes : CHANGES_MAX;
     for (size_t i = 1; i <= kept; i++) {
         const change *past = &queries->changes[(queries->n_changes - i) % CHANGES_MAX];
-        if (asked->at > past->at && asked->at - past->at > TOA_QUERIES_TOLERANCE) {
-            return false;
+        if (asked->at > past->at && (uint64_t)asked->at - (uint64_t)past->at > TOLERANCE) {
+            return false; /* and so are the changes before it */
         }
         bool same_flow = toa_endpoint_equal(&past->fake, &check->query.fake) &&
                          (check->query.server.version == 0 ||
@@ -144,16 +157,16 @@ static void judge(toa_queries *queries, toa_moment moment, toa_check_answer *che
 static void judge_first_late(toa_queries *queries)
 {
     late *first = &queries->lates[queries->first_late];
-    toa_answer after = ask(queries, &first->check.query, toa_time_after(first->moment.time));
+    toa_answer after = ask(queries, &first->check.query, toa_time_after(first->at));
     queries->first_late = (queries->first_late + 1) % LATE_MAX;
     queries->n_late--;
     judge(queries, first->moment, &first->check, agrees(&first->check, &after));
 }
 
-void toa_queries_advance(toa_queries *queries, toa_time now)
+void toa_queries_advance(toa_queries *queries, toa_time time)
 {
-    while (queries->n_late != 0 &&
-           toa_time_after(queries->lates[queries->first_late].moment.time) < now) {
+    toa_time now = heard_of(queries, time);
+    while (queries->n_late != 0 && toa_time_after(queries->lates[queries->first_late].at) < now) {
         judge_first_late(queries);
     }
 }
@@ -194,7 +207,8 @@ static void on_query(toa_queries *queries, const toa_datagram *datagram, toa_tim
     };
 }
 
-static void on_reply(toa_queries *queries, const toa_datagram *datagram, toa_moment moment)
+static void on_reply(toa_queries *queries, const toa_datagram *datagram, toa_moment moment,
+                     toa_time now)
 {
     toa_check_answer check;
     if (toa_reply_decode(datagram->data, datagram->data_len, &check.recorded) != TOA_FOUND) {
@@ -209,7 +223,7 @@ static void on_reply(toa_queries *queries, const toa_datagram *datagram, toa_mom
     }
     asked->open = false;
     check.query = asked->query;
-    check.answer = ask(queries, &check.query, moment.time);
+    check.answer = ask(queries, &check.query, now);
     if (agrees(&check, &check.answer) || agrees(&check, &asked->then) ||
         agrees_with_before(queries, &check, asked)) {
         judge(queries, moment, &check, true);
@@ -221,6 +235,7 @@ static void on_reply(toa_queries *queries, const toa_datagram *datagram, toa_mom
     late *last = &queries->lates[(queries->first_late + queries->n_late++) % LATE_MAX];
     last->check = check;
     last->moment = moment;
+    last->at = now;
 }
 
 void toa_queries_datagram(toa_queries *queries, const toa_datagram *datagram, toa_moment moment)
@@ -228,9 +243,10 @@ void toa_queries_datagram(toa_queries *queries, const toa_datagram *datagram, to
     if (!datagram->whole) {
         return;
     }
+    toa_time now = heard_of(queries, moment.time);
     if (datagram->destination.port == queries->port) {
-        on_query(queries, datagram, moment.time);
+        on_query(queries, datagram, now);
     } else if (datagram->source.port == queries->port) {
-        on_reply(queries, datagram, moment);
+        on_reply(queries, datagram, moment, now);
     }
 }

@@ -3,7 +3,8 @@
  *
  * The service that was recorded saw the same segments a moment earlier or later than the capture
  * did. So within TOLERANCE of a learning or an expiry both answers count: what held before, and
- * what holds after.
+ * what holds after. Times are a capture's and may be any; one before the latest counts as the
+ * latest, as it does for the engine.
  */
 #ifndef TOA_QUERIES_H
 #define TOA_QUERIES_H
@@ -28,13 +29,13 @@ toa_queries *toa_queries_new(const toa_engine *engine, uint16_t port, toa_querie
 void toa_queries_free(toa_queries *queries);
 
 /* An event of the engine: a mapping that began, changed or ended. */
-void toa_queries_event(toa_queries *queries, const toa_event *event, toa_time now);
+void toa_queries_event(toa_queries *queries, const toa_event *event, toa_time time);
 
 /* A datagram, whatever it holds. */
 void toa_queries_datagram(toa_queries *queries, const toa_datagram *datagram, toa_moment moment);
 
-/* Judges what was put off until before `now`. To be called before the engine hears of `now`. */
-void toa_queries_advance(toa_queries *queries, toa_time now);
+/* Judges what was put off until before `time`. To be called before the engine hears of `time`. */
+void toa_queries_advance(toa_queries *queries, toa_time time);
 
 /* Judges everything. */
 void toa_queries_finish(toa_queries *queries);

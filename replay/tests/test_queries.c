@@ -60,12 +60,12 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A SYN of 10.0.1.7:40001 that names 203.0.113.N:1000. */
-static void syn(stage *stage, toa_time now, uint32_t isn, uint8_t n)
+/* A SYN of FAKE that names 203.0.113.N:1000. */
+static void syn_from(stage *stage, const char *fake, toa_time now, uint32_t isn, uint8_t n)
 {
     const uint8_t options[8] = {254, 8, 1000 >> 8, 1000 & 0xff, 203, 0, 113, n};
     toa_segment segment = {
-        .source = at("10.0.1.7:40001"),
+        .source = at(fake),
         .destination = at("10.0.0.80:443"),
         .seq = isn,
         .flags = TOA_TCP_SYN,
@@ -76,6 +76,11 @@ static void syn(stage *stage, toa_time now, uint32_t isn, uint8_t n)
     toa_queries_advance(stage->queries, now);
     (void)toa_engine_segment(stage->engine, &segment, now, &event);
     toa_queries_event(stage->queries, &event, now);
+}
+
+static void syn(stage *stage, toa_time now, uint32_t isn, uint8_t n)
+{
+    syn_from(stage, "10.0.1.7:40001", now, isn, n);
 }
 
 static void datagram(stage *stage, const uint8_t *bytes, size_t len, bool query, toa_time now)
@@ -229,6 +234,40 @@ static void every_question_is_agreed_disagreed_or_unanswered(void **state)
     assert_int_equal(stage->n_told, totals.agree + totals.disagree);
 }
 
+static void a_change_counts_where_times_run_backwards_behind_it(void **state)
+{
+    stage *stage = *state;
+    syn(stage, 100 * TOA_SECOND, 100, 1);
+    syn_from(stage, "10.0.1.8:40001", 0, 100, 2);
+    ask(stage, 7, 100 * TOA_SECOND + MS);
+    reply(stage, 7, 100 * TOA_SECOND + MS, 0);
+    toa_queries_finish(stage->queries);
+    assert_true(stage->n_told == 1 && stage->agrees);
+}
+
+static void a_question_before_its_time_is_asked_at_the_latest_time(void **state)
+{
+    stage *stage = *state;
+    syn(stage, 0, 100, 1);
+    syn_from(stage, "10.0.1.8:40001", 100 * TOA_SECOND, 100, 2);
+    ask(stage, 7, MS);
+    reply(stage, 7, MS, 1); /* expired long ago */
+    toa_queries_finish(stage->queries);
+    assert_true(stage->n_told == 1 && !stage->agrees);
+}
+
+static void a_clock_may_jump_from_one_end_to_the_other(void **state)
+{
+    stage *stage = *state;
+    syn(stage, INT64_MIN, 100, 1);
+    ask(stage, 7, INT64_MAX);
+    reply(stage, 7, INT64_MAX, 9);
+    ask(stage, 8, INT64_MIN);
+    reply(stage, 8, INT64_MIN, 9);
+    toa_queries_finish(stage->queries);
+    assert_true(stage->n_told == 2 && !stage->agrees);
+}
+
 static void version_two_compares_the_reason(void **state)
 {
     stage *stage = *state;
@@ -253,6 +292,12 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(the_second_answer_to_a_question_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(every_question_is_agreed_disagreed_or_unanswered, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_change_counts_where_times_run_backwards_behind_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_question_before_its_time_is_asked_at_the_latest_time,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_clock_may_jump_from_one_end_to_the_other, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(version_two_compares_the_reason, setup, teardown),
     };
