@@ -24,6 +24,7 @@ void cli_message(const char *format, ...)
 
 void cli_write(const char *text, size_t len)
 {
+    progress_clear();
     if (len != 0 && fwrite(text, 1, len, stdout) != len) {
         cli_message("toa: cannot write standard output: %s\n", strerror(errno));
         exit(EXIT_FAILED);

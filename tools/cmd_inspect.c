@@ -179,6 +179,7 @@ static int inspect_file(job *job, const char *path)
         cli_message("toa inspect: %s: out of memory\n", path);
         return EXIT_FAILED;
     }
+    progress_file();
     while ((end = toa_capture_next(capture, &record)) == TOA_CAPTURE_RECORD) {
         n_records++;
         n_wrong_link += !toa_link_known(record.link_type);

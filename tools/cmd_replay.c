@@ -170,6 +170,7 @@ static int replay_files(replay_job *job, toa_replay *replay, char **files, int n
     int status = EXIT_DONE;
     toa_replay_totals totals;
     for (int i = 0; i < n_files; i++) {
+        progress_file();
         if (toa_replay_file(replay, files[i]) != TOA_REPLAY_DONE) {
             cli_flush();
             cli_message("toa replay: %s\n", toa_replay_error(replay));

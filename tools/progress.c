@@ -10,6 +10,7 @@ static struct {
     bool on;
     bool drawn;
     double begun;
+    double file_begun;
     double last;
 } display;
 
@@ -24,7 +25,15 @@ void progress_begin(void)
 {
     display.on = isatty(STDERR_FILENO) == 1;
     display.begun = seconds_now();
+    display.file_begun = display.begun;
     display.last = display.begun;
+}
+
+void progress_file(void)
+{
+    if (display.on) {
+        display.file_begun = seconds_now();
+    }
 }
 
 void progress_show(uint64_t n_frames, uint64_t consumed, uint64_t total)
@@ -40,8 +49,8 @@ void progress_show(uint64_t n_frames, uint64_t consumed, uint64_t total)
     display.last = now;
     display.drawn = true;
     (void)fprintf(stderr, "\r\033[K%.1f MB", (double)consumed / 1e6);
-    if (total != 0 && consumed != 0) {
-        double left = elapsed * (double)(total - consumed) / (double)consumed;
+    if (consumed != 0 && consumed < total) { /* else unknown, or the file grows */
+        double left = (now - display.file_begun) * (double)(total - consumed) / (double)consumed;
         (void)fprintf(stderr, " of %.1f (%.0f %%), %.0f s left", (double)total / 1e6,
                       100.0 * (double)consumed / (double)total, left);
     }

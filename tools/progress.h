@@ -7,6 +7,9 @@
 /* Looks whether stderr is a terminal, and starts the clock. */
 void progress_begin(void);
 
+/* A file begins: "time left" is that of one file. */
+void progress_file(void);
+
 /* Draws at most five times a second. `total` 0: unknown. */
 void progress_show(uint64_t n_frames, uint64_t consumed, uint64_t total);
 

@@ -101,6 +101,27 @@ same 'a gzip is a capture like another' '$toa replay --json cases/showcase.pcap'
 same 'locale, time zone and terminal do not matter' '$toa replay cases/showcase.pcap' 'LC_ALL=de_DE.UTF-8 TZ=Asia/Tokyo TERM=dumb COLUMNS=20 NO_COLOR=1 $toa replay cases/showcase.pcap'
 same 'two runs print the same bytes' '$toa replay --json cases/showcase.pcap' '$toa replay --json cases/showcase.pcap'
 
+# ---- replay: on a terminal
+if command -v script >/dev/null; then
+    # A frame that changes nothing, 131072 times; and one that teaches.
+    tail -c +25 cases/link-ethernet-arp.pcap >"$scratch/many"
+    for _ in $(seq 17); do
+        cat "$scratch/many" "$scratch/many" >"$scratch/more"
+        mv "$scratch/more" "$scratch/many"
+    done
+    { head -c 24 cases/link-ethernet-arp.pcap && cat "$scratch/many"; } >"$scratch/many.pcap"
+    tail -c +25 cases/carrier-syn.pcap >"$scratch/teach"
+    export scratch
+    terminal() { script -qec "$1" /dev/null </dev/null; }
+    row 'progress is drawn on a terminal' 0 out ' frames, ' \
+        terminal '{ sleep 0.3; cat "$scratch/many.pcap" "$scratch/teach"; } | $toa replay -'
+    cp "$scratch/out" "$scratch/drawn"
+    row '... and taken away before a line' 1 out 0 grep -acE 'M/s.*learn' <(tr '\r' '\n' <"$scratch/drawn")
+    row 'the time left is that of one file' 0 out ' 0 s left' \
+        terminal '{ sleep 2; cat cases/carrier-syn.pcap; } | $toa replay - "$scratch/many.pcap"'
+    rm -f "$scratch"/many* "$scratch/teach"
+fi
+
 # ---- check
 failing=cases-failing
 row 'a case must be named' 2 err 'no case named' "$toa" check
