@@ -16,6 +16,7 @@ typedef struct layout {
     uint32_t type_gap; /* from one ethertype to that behind a tag, at first */
     uint32_t link;     /* length of the link header */
     bool raw;
+    bool tags_closed; /* what is behind a tag is not looked into */
 } layout;
 
 /* What the kernel tells beside the bytes (linux/filter.h): offsets that no frame has. */
@@ -161,8 +162,9 @@ static size_t group_of(const maker *m, size_t i)
 
 /* ---- Link layer ------------------------------------------------------------------------------ */
 
-/* Cooked captures, in the kernel: no link header, and the type beside the bytes. */
-static const layout cooked_in_kernel = {.type_at = AD_PROTOCOL, .type_gap = 2 - AD_PROTOCOL};
+/* Cooked captures, in the kernel: no link header, and the type beside the bytes. Where a tag is
+ * still there, kernels differ in whether the bytes begin with it. */
+static const layout cooked_in_kernel = {.type_at = AD_PROTOCOL, .tags_closed = true};
 
 static bool layout_of(const toa_filter_options *options, layout *out)
 {
@@ -204,7 +206,7 @@ static void emit_types(maker *m, toa_label *ip4, toa_label *ip6)
     enum { TAGS = 2, TAG_LEN = 4 };
     toa_program *p = &m->program;
     toa_label type = {0};
-    for (uint32_t tags = 0; tags <= TAGS; tags++) {
+    for (uint32_t tags = 0; tags <= (m->at.tags_closed ? 0 : TAGS); tags++) {
         toa_label tag = {0};
         uint32_t at = m->at.type_at + (tags == 0 ? 0 : m->at.type_gap + (tags - 1) * TAG_LEN);
         toa_emit(p, BPF_LDX | BPF_IMM, tags * TAG_LEN);
@@ -213,7 +215,7 @@ static void emit_types(maker *m, toa_label *ip4, toa_label *ip6)
         toa_emit_goto(p, &type);
         toa_label_here(p, &tag);
     }
-    toa_emit_pass(p); /* a third tag */
+    toa_emit_pass(p); /* one tag more */
     toa_label_here(p, &type);
     toa_emit_goto_if(p, TOA_IF_EQUAL, 0x0800, ip4);
     toa_emit_goto_if(p, TOA_IF_EQUAL, 0x86dd, ip6);

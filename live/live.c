@@ -19,7 +19,6 @@
 
 #include "clock.h"
 #include "interface.h"
-#include "random.h"
 #include "ring.h"
 #include "thread.h"
 #include "wakeup.h"
@@ -67,6 +66,7 @@ struct state {
     toa_interface interface; /* the thread's */
     int watch;               /* the thread's */
     toa_time opened_at;      /* the thread's */
+    toa_live_error failure;  /* the thread's: why it was not opened last */
     toa_time busy_since;     /* the thread's */
     uint64_t busy_frames;    /* the thread's */
     bool busy;               /* the thread's */
@@ -296,6 +296,15 @@ static void close_capture(state *own)
     toa_mutex_unlock(&own->ring);
 }
 
+/* It is there, and cannot be opened: that is news once. */
+static void tell_failure(state *own, toa_live_error error, const char *text)
+{
+    if (own->failure != error && own->options.changed != NULL) {
+        own->options.changed(own->options.context, TOA_LIVE_LOST, text);
+    }
+    own->failure = error;
+}
+
 /* Opens the interface anew; it is up. */
 static void reopen(state *own, const toa_interface *interface)
 {
@@ -311,8 +320,10 @@ static void reopen(state *own, const toa_interface *interface)
     own->broken = false;
     toa_mutex_unlock(&own->ring);
     if (error != TOA_LIVE_OK) {
+        tell_failure(own, error, text);
         return;
     }
+    own->failure = TOA_LIVE_OK;
     own->interface = *interface;
     count(&own->reopens);
     change(own, TOA_LIVE_OK, "%s captures again%s%s", interface->name, *text == '\0' ? "" : "; ",
@@ -437,7 +448,7 @@ static bool copy_options(state *own, const toa_live_options *options)
         own->options.buffer_size = TOA_LIVE_BUFFER_DEFAULT;
     }
     if (config->hash_key[0] == 0 && config->hash_key[1] == 0) {
-        (void)toa_random_key(own->config.hash_key);
+        (void)toa_live_random(own->config.hash_key, sizeof own->config.hash_key);
     }
     own->engine = toa_engine_init(own->memory, memory_size, &own->config);
     return own->engine != NULL;
@@ -585,6 +596,11 @@ void toa_live_stop(toa_live *live)
 toa_live_error toa_live_status(const toa_live *live)
 {
     return (toa_live_error)atomic_load(&live->own->status);
+}
+
+void *toa_live_thread(const toa_live *live)
+{
+    return toa_thread_handle(&live->own->thread);
 }
 
 const toa_engine *toa_live_engine(const toa_live *live)

@@ -1,16 +1,21 @@
+/* The Linux version of toa_live_random. */
 #define _DEFAULT_SOURCE
 
-#include "random.h"
+#include <toa/live.h>
 
-#include <string.h>
 #include <sys/random.h>
 
-bool toa_random_key(uint64_t key[2])
+bool toa_live_random(void *out, size_t len)
 {
-    uint64_t bytes[2];
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
-        return false;
+    enum { AT_ONCE = 256 }; /* what getrandom gives whole */
+    uint8_t *at = out;
+    while (len > 0) {
+        size_t part = len < AT_ONCE ? len : AT_ONCE;
+        if (getrandom(at, part, 0) != (ssize_t)part) {
+            return false;
+        }
+        at += part;
+        len -= part;
     }
-    memcpy(key, bytes, sizeof bytes);
     return true;
 }

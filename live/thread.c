@@ -3,6 +3,7 @@
 #include "thread.h"
 
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 static struct timespec timespec_of(toa_time time)
@@ -78,6 +79,14 @@ bool toa_thread_start(toa_thread *thread, void *(*run)(void *context), void *con
 void toa_thread_join(toa_thread *thread)
 {
     (void)pthread_join(thread->native, NULL);
+}
+
+void *toa_thread_handle(const toa_thread *thread)
+{
+    void *handle = NULL;
+    _Static_assert(sizeof handle >= sizeof thread->native, "it fits");
+    memcpy(&handle, &thread->native, sizeof thread->native);
+    return handle;
 }
 
 void toa_thread_sleep(toa_time time)

@@ -41,6 +41,9 @@ bool toa_thread_start(toa_thread *thread, void *(*run)(void *context), void *con
 /* Waits for its end. */
 void toa_thread_join(toa_thread *thread);
 
+/* The thread as the system calls it: HANDLE on Windows, pthread_t here. */
+void *toa_thread_handle(const toa_thread *thread);
+
 /* Lets others run for about this long. */
 void toa_thread_sleep(toa_time time);
 

@@ -60,7 +60,7 @@ bool namespace_enter(void)
     return may_capture() && command("ip link set lo up");
 }
 
-_Noreturn void skip(const char *what, const char *why)
+_Noreturn void namespace_skip(const char *what, const char *why)
 {
     fprintf(stderr, "\n*** SKIPPED: %s: %s ***\n\n", what, why);
     exit(EXIT_SKIPPED);

@@ -12,7 +12,7 @@ enum { EXIT_SKIPPED = 77 };
 bool namespace_enter(void);
 
 /* Prints why, for everybody to see, and ends with EXIT_SKIPPED. */
-_Noreturn void skip(const char *what, const char *why);
+_Noreturn void namespace_skip(const char *what, const char *why);
 
 /* Runs a command line. Whether its status is 0; its output goes to stderr. */
 __attribute__((format(printf, 1, 2))) bool command(const char *format, ...);

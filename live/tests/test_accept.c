@@ -63,7 +63,7 @@ static bool passes(const row *r, size_t first)
     option_writer writer;
     const char *why = "";
     if (!option_writer_start(&writer, r->version, r->carriers, &why)) {
-        skip("real connections", why);
+        namespace_skip("real connections", why);
     }
     toa_live *live = start(r);
     connections_plan plan = {
@@ -89,7 +89,7 @@ int main(void)
     bool good = true;
     size_t first = 0;
     if (!namespace_enter()) {
-        skip("real connections", "no network namespace, or no CAP_NET_RAW in it");
+        namespace_skip("real connections", "no network namespace, or no CAP_NET_RAW in it");
     }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         good = passes(&rows[i], first) && good;
