@@ -192,7 +192,7 @@ static toa_mapping record_mapping(const toa_record *record)
 /* What the writer keeps beside a record, and what expiry is computed from. */
 static toa_rank record_rank(const toa_record *record, toa_hold hold)
 {
-    if (record->client.version == 0) {
+    if (record->client.version == 0 || (record->state & RECORD_CONTRADICTED) != 0) {
         return (toa_rank){.at = record->opened_at};
     }
     if (hold == TOA_HOLD_TTL) {
@@ -294,8 +294,8 @@ static bool may_teach(const passage *at, bool same_client)
         return true;
     }
     bool from_syn = at->record.carrier == TOA_CARRIER_SYN;
-    if (at->carrier == TOA_CARRIER_SYN) { /* a SYN adds nothing to what an ACK said */
-        return from_syn && same_client;
+    if (at->carrier == TOA_CARRIER_SYN) { /* adds nothing to what an ACK said, or contradicted */
+        return from_syn && same_client && (at->record.state & RECORD_CONTRADICTED) == 0;
     }
     return same_client || (from_syn && at->in_handshake);
 }
@@ -317,6 +317,7 @@ static toa_word teach(passage *at)
     record->client = at->sighted.client;
     record->kind = at->sighted.kind;
     record->carrier = (uint8_t)at->carrier;
+    record->state &= (uint8_t)~RECORD_CONTRADICTED;
     record->taught_at = at->now;
     if (at->sighted.broken) {
         count(&at->engine->broken_rest);
@@ -342,13 +343,40 @@ static toa_word heed(passage *at, toa_word otherwise)
     return refused;
 }
 
+/*
+ * A TOA where none counts, which names another client than the SYN alone did. A client whose SYN
+ * carries a forged option can spoil the place where the load balancer's own counts: by a second SYN
+ * or an RST that the server's TCP ignores. So the SYN's word is not enough any more.
+ */
+static void contradict(passage *at)
+{
+    toa_record *record = &at->record;
+    if (at->place == TOA_NO_PLACE) {
+        return;
+    }
+    bool closed = (record->state & (RECORD_CLOSED | RECORD_CLOSED_WILD)) == RECORD_CLOSED;
+    if (closed || record->client.version == 0 || record->carrier != TOA_CARRIER_SYN ||
+        (record->state & RECORD_CONTRADICTED) != 0 ||
+        toa_endpoint_equal(&record->client, &at->sighted.client) ||
+        !source_trusted(&at->engine->config, &at->segment->source)) {
+        return;
+    }
+    at->event->former = record_mapping(record);
+    record->state |= RECORD_CONTRADICTED;
+    record_store(at);
+}
+
 /* What the options of a segment come to where no TOA counts. */
-static toa_word unheeded(const passage *at, toa_word otherwise)
+static toa_word unheeded(passage *at, toa_word otherwise)
 {
     if (at->found == TOA_NO_OPTION) {
         return otherwise;
     }
-    return at->found == TOA_FOUND ? TOA_MIDSTREAM : at->found;
+    if (at->found == TOA_FOUND) {
+        contradict(at);
+        return TOA_MIDSTREAM;
+    }
+    return at->found;
 }
 
 /* A SYN with a new number: a mapping that answers until now is over. */
@@ -423,12 +451,22 @@ static bool handshake_end(passage *at)
     return true;
 }
 
+/* Whether the segment stands directly behind the SYN: RFC 7413 lets the SYN carry data of its own,
+ * which the server may have taken or not. */
+static bool first_after_syn(const toa_record *record, uint32_t seq)
+{
+    uint32_t since = seq - record->isn - 1;
+    return (record->state & RECORD_SYN_SEEN) != 0 && (since == 0 || since == record->syn_data_len);
+}
+
 static toa_word on_close(passage *at)
 {
     if (at->place == TOA_NO_PLACE || (at->record.state & RECORD_CLOSED) != 0) {
         return TOA_PASS;
     }
-    (void)handshake_end(at);
+    if (handshake_end(at) && !first_after_syn(&at->record, at->segment->seq)) {
+        at->record.state |= RECORD_CLOSED_WILD;
+    }
     at->record.state |= RECORD_CLOSED;
     at->record.closed_at = at->now;
     record_store(at);
@@ -502,14 +540,6 @@ static void read_options(passage *at)
     }
 }
 
-/* Whether the segment stands directly behind the SYN: RFC 7413 lets the SYN carry data of its own,
- * which the server may have taken or not. */
-static bool first_after_syn(const toa_record *record, uint32_t seq)
-{
-    uint32_t since = seq - record->isn - 1;
-    return (record->state & RECORD_SYN_SEEN) != 0 && (since == 0 || since == record->syn_data_len);
-}
-
 static void find_record(passage *at)
 {
     bool syn = (at->segment->flags & TOA_TCP_SYN) != 0;
@@ -561,6 +591,7 @@ toa_word toa_engine_segment(toa_engine *engine, const toa_segment *segment, toa_
     at.event = event == NULL ? &local : event;
     at.now = time_advance(engine, now);
     event_clear(at.event);
+    /* cppcheck-suppress ctuuninitvar */
     toa_word verdict = judge(&at);
     at.event->verdict = verdict;
     count(&engine->verdicts[verdict]);
@@ -584,6 +615,13 @@ toa_word toa_engine_feed(toa_engine *engine, const uint8_t *frame, size_t len, i
     return word;
 }
 
+void toa_engine_expect(const toa_engine *engine, const toa_segment *segments, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        toa_table_touch(&engine->table, toa_table_hash(&engine->table, &segments[i].source));
+    }
+}
+
 /* ---- Readers --------------------------------------------------------------------------------- */
 
 /* ::ffff:1.2.3.4, as a socket for both versions gives it, is 1.2.3.4 (RFC 4291, 2.5.5.2). */
@@ -603,7 +641,9 @@ static void answer_miss(const toa_record *record, const toa_config *config, toa_
                         toa_answer *answer)
 {
     answer->age = age_of(toa_time_since(record->opened_at, now));
-    if (record->client.version != 0) {
+    if ((record->state & RECORD_CONTRADICTED) != 0) {
+        answer->word = TOA_CONFLICT;
+    } else if (record->client.version != 0) {
         toa_rank rank = record_rank(record, config->hold);
         answer->word = TOA_EXPIRED;
         answer->age = age_of(toa_time_since(rank.at, now) - (uint64_t)config->ttl);
@@ -618,29 +658,47 @@ static void answer_miss(const toa_record *record, const toa_config *config, toa_
     }
 }
 
-/* Among the flows of one fake endpoint: a live one before others, then the newest. */
+/* The flows of one fake endpoint: the newest with a live mapping, and the newest without. */
 typedef struct choice {
-    toa_record records[2]; /* the best so far, and room for the next */
-    unsigned best;
-    bool any;
-    bool live;
-    bool ambiguous;
+    toa_record records[3];
+    unsigned live;
+    unsigned miss;
+    unsigned room; /* for the next to be read */
+    bool any_live;
+    bool any_miss;
+    bool ambiguous; /* live ones name several clients */
 } choice;
 
 /* Weighs the record that stands in the room. */
 static void choose(choice *chosen, bool live)
 {
-    const toa_record *best = &chosen->records[chosen->best];
-    const toa_record *next = &chosen->records[1 - chosen->best];
-    if (chosen->live && live && !toa_endpoint_equal(&best->client, &next->client)) {
+    unsigned *best = live ? &chosen->live : &chosen->miss;
+    bool *any = live ? &chosen->any_live : &chosen->any_miss;
+    const toa_record *next = &chosen->records[chosen->room];
+    const toa_record *old = &chosen->records[*best];
+    if (live && *any && !toa_endpoint_equal(&old->client, &next->client)) {
         chosen->ambiguous = true;
     }
-    if (!chosen->any || (live && !chosen->live) ||
-        (live == chosen->live && next->serial > best->serial)) {
-        chosen->best = 1 - chosen->best;
-        chosen->any = true;
-        chosen->live = live;
+    if (!*any || next->serial > old->serial) {
+        unsigned former = *best;
+        *best = chosen->room;
+        chosen->room = former;
+        *any = true;
     }
+}
+
+/*
+ * The record that answers; *live says whether by its mapping. A newer flow without a mapping makes
+ * an older one's doubtful, and where that one is closed it is surely the newer that is asked about.
+ */
+static const toa_record *choice_made(choice *chosen, bool *live)
+{
+    const toa_record *mapped = &chosen->records[chosen->live];
+    const toa_record *missed = &chosen->records[chosen->miss];
+    bool newer_missed = chosen->any_miss && (!chosen->any_live || missed->serial > mapped->serial);
+    *live = chosen->any_live && !(newer_missed && (mapped->state & RECORD_CLOSED) != 0);
+    chosen->ambiguous = chosen->ambiguous || newer_missed;
+    return *live ? mapped : missed;
 }
 
 static void choose_flow(const toa_engine *engine, uint64_t hash, const toa_endpoint *fake,
@@ -649,7 +707,7 @@ static void choose_flow(const toa_engine *engine, uint64_t hash, const toa_endpo
     toa_candidates found;
     toa_table_candidates(&engine->table, hash, &found);
     for (size_t i = 0; i < found.n; i++) {
-        toa_record *record = &chosen->records[1 - chosen->best];
+        toa_record *record = &chosen->records[chosen->room];
         if (toa_table_read(&engine->table, found.places[i], record) &&
             toa_endpoint_equal(&record->fake, fake) &&
             (server == NULL || toa_endpoint_equal(&record->server, server))) {
@@ -667,20 +725,24 @@ toa_word toa_engine_lookup(const toa_engine *engine, const toa_endpoint *fake,
     choice chosen;
     toa_time latest = toa_engine_now(engine);
 
-    chosen.best = 0;
-    chosen.any = false;
-    chosen.live = false;
+    bool live = false;
+
+    chosen.live = 0; /* field by field: the records are written before they are read */
+    chosen.miss = 1;
+    chosen.room = 2;
+    chosen.any_live = false;
+    chosen.any_miss = false;
     chosen.ambiguous = false;
     now = now < latest ? latest : now;
     choose_flow(engine, hash, &peer, server == NULL ? NULL : &local, now, &chosen);
     answer_clear(answer);
-    if (!chosen.any) {
+    if (!chosen.any_live && !chosen.any_miss) {
         answer->word = toa_table_lost(&engine->table, hash) ? TOA_REPLACED : TOA_NEVER_SEEN;
         return answer->word;
     }
-    const toa_record *record = &chosen.records[chosen.best];
+    const toa_record *record = choice_made(&chosen, &live);
     answer->server = record->server;
-    if (!chosen.live) {
+    if (!live) {
         answer_miss(record, &engine->config, now, answer);
         return answer->word;
     }

@@ -255,12 +255,6 @@ static toa_word reply_decode_v1(const uint8_t *bytes, toa_reply *out)
     return TOA_FOUND;
 }
 
-static bool word_is_answer(unsigned word)
-{
-    return word <= TOA_TRUNCATED || word == TOA_AMBIGUOUS || word == TOA_DUPLICATE ||
-           word == TOA_MIDSTREAM;
-}
-
 static toa_word reply_decode_v2(const uint8_t *bytes, toa_reply *out)
 {
     uint8_t flags = bytes[AT_FLAGS];
@@ -275,7 +269,7 @@ static toa_word reply_decode_v2(const uint8_t *bytes, toa_reply *out)
         .options_free = bytes[AT_OPTIONS_FREE],
         .ambiguous = (flags & FLAG_AMBIGUOUS) != 0,
     };
-    bool sound = bytes[AT_TYPE] == TYPE_REPLY && word_is_answer(bytes[AT_WORD]) &&
+    bool sound = bytes[AT_TYPE] == TYPE_REPLY && toa_word_is_answer((toa_word)bytes[AT_WORD]) &&
                  flags <= FLAGS_ALL && answer.options_free <= TOA_OPTIONS_MAX &&
                  answer.mapping.carrier <= TOA_CARRIER_DATA && found == (versions >> 4 != 0) &&
                  age <= INT64_MAX &&

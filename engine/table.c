@@ -85,6 +85,23 @@ static inline uint64_t tags_of(const toa_bucket *bucket, size_t half)
     return atomic_load_explicit(&bucket->tags[half], memory_order_acquire);
 }
 
+static inline toa_time time_of(const toa_bucket *bucket, size_t record)
+{
+    return atomic_load_explicit(&bucket->times[record], memory_order_relaxed);
+}
+
+/* Nobody uses what is loaded; but atomic loads are not left out, and no later one waits for them.
+ */
+void toa_table_touch(const toa_table *table, uint64_t hash)
+{
+    const toa_bucket *first = &table->buckets[first_bucket(table, hash)];
+    const toa_bucket *second = &table->buckets[second_bucket(table, hash)];
+    (void)tags_of(first, 0);
+    (void)tags_of(second, 0);
+    (void)time_of(first, 0);
+    (void)time_of(second, 0);
+}
+
 static inline void candidates_of(const toa_table *table, size_t index, uint64_t tag,
                                  toa_candidates *out)
 {
@@ -279,16 +296,16 @@ static void order_write(toa_bucket *bucket, size_t i, unsigned n_others, bool wa
     unsigned rank = n_others;
     if (was_there) {
         unsigned former = order_rank(order, i);
-        if (bucket->times[i] == to.at && (order >> 4 * former >> 3 & 1) == to.mapping) {
+        if (time_of(bucket, i) == to.at && (order >> 4 * former >> 3 & 1) == to.mapping) {
             return;
         }
         order = order_without(order, former);
     }
-    while (rank != 0 && bucket->times[order_record(order, rank - 1)] > to.at) {
+    while (rank != 0 && time_of(bucket, order_record(order, rank - 1)) > to.at) {
         rank--;
     }
     bucket->order = order_with(order, rank, i, to.mapping);
-    bucket->times[i] = to.at;
+    atomic_store_explicit(&bucket->times[i], to.at, memory_order_relaxed);
 }
 
 /* What goes if this bucket, which is full, has to give a place. */
@@ -301,7 +318,7 @@ typedef struct offer {
 static offer offer_of(const toa_table *table, size_t index, size_t record, toa_worth worth)
 {
     return (offer){.place = index * TOA_BUCKET_RECORDS + record,
-                   .at = table->buckets[index].times[record],
+                   .at = time_of(&table->buckets[index], record),
                    .worth = worth};
 }
 
@@ -317,7 +334,7 @@ static bool bucket_expired(const toa_bucket *bucket, toa_time now, toa_time ttl,
     while (mappings != 0) {
         *record = order_record(bucket->order, order_lowest(mappings));
         if (!is_held(bucket, *record)) {
-            return toa_time_since(bucket->times[*record], now) >= (uint64_t)ttl;
+            return toa_time_since(time_of(bucket, *record), now) >= (uint64_t)ttl;
         }
         mappings &= mappings - 1;
     }

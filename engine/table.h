@@ -26,7 +26,9 @@
 enum {
     RECORD_SYN_SEEN = 1,       /* a SYN opened it, so isn is known; else midstream did */
     RECORD_HANDSHAKE_OVER = 2, /* a segment behind the SYN was seen */
-    RECORD_CLOSED = 4          /* FIN or RST was seen */
+    RECORD_CLOSED = 4,         /* FIN or RST was seen */
+    RECORD_CLOSED_WILD = 8,    /* ... before the handshake was over, with a number out of place */
+    RECORD_CONTRADICTED = 16   /* a TOA that cannot teach named another client than the SYN's */
 };
 
 /* One flow. */
@@ -70,7 +72,7 @@ typedef struct toa_bucket {
     _Atomic uint32_t lost_mapping; /* id of the last live mapping that was pushed out; 0: none */
     _Atomic uint32_t lost_other;   /* likewise, of the last flow without a live mapping */
     uint32_t order;                /* the writer's: see table.c */
-    toa_time times[TOA_BUCKET_RECORDS]; /* the writer's: toa_rank.at */
+    _Atomic toa_time times[TOA_BUCKET_RECORDS]; /* the writer's: toa_rank.at */
 } toa_bucket;
 static_assert(sizeof(toa_bucket) == 128 && offsetof(toa_bucket, times) == 64, "two cache lines");
 
@@ -93,6 +95,10 @@ typedef struct toa_rank {
 } toa_rank;
 
 uint64_t toa_table_hash(const toa_table *table, const toa_endpoint *fake);
+
+/* Loads the buckets that the writer will need for this hash, and does not wait for them. To find
+ * out which record will be needed, and load that as well, took longer than it saved. */
+void toa_table_touch(const toa_table *table, uint64_t hash);
 
 /* The place of the flow; TOA_NO_PLACE. The writer's. */
 toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,

@@ -201,12 +201,6 @@ static bool answers_equal(const toa_answer *a, const toa_answer *b)
            a->age == b->age && a->options_free == b->options_free && a->ambiguous == b->ambiguous;
 }
 
-static bool is_answer(toa_word word)
-{
-    return word <= TOA_TRUNCATED || word == TOA_AMBIGUOUS || word == TOA_DUPLICATE ||
-           word == TOA_MIDSTREAM;
-}
-
 static void ask(const struct trial *trial, const toa_endpoint *fake, const toa_endpoint *server,
                 toa_time now)
 {
@@ -221,7 +215,7 @@ static void ask(const struct trial *trial, const toa_endpoint *fake, const toa_e
         show_answer("engine", &got);
         show_answer("model", &wanted);
     }
-    must(word == got.word && is_answer(word), "not an answer");
+    must(word == got.word && toa_word_is_answer(word), "not an answer");
     must(got.age >= 0, "an age below 0");
     must((word == TOA_FOUND) == (got.mapping.client.version != 0), "a client without being found");
     if (!trial->tiny) {

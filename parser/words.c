@@ -33,6 +33,12 @@ toa_word toa_word_parse(const char *text, size_t len)
     return TOA_N_WORDS;
 }
 
+bool toa_word_is_answer(toa_word word)
+{
+    return (unsigned)word <= TOA_TRUNCATED || word == TOA_AMBIGUOUS || word == TOA_DUPLICATE ||
+           word == TOA_CONFLICT || word == TOA_MIDSTREAM;
+}
+
 bool toa_endpoint_equal(const toa_endpoint *a, const toa_endpoint *b)
 {
     return memcmp(a, b, sizeof *a) == 0;

@@ -156,16 +156,10 @@ static const char *parse_qualifier(span word, toa_expectation *out)
     return "behind the answer may stand ambiguous, vip=, ago=, free=, kind=, carrier=";
 }
 
-static bool is_reason(toa_word word)
-{
-    return (word >= TOA_NEVER_SEEN && word <= TOA_TRUNCATED) || word == TOA_AMBIGUOUS ||
-           word == TOA_DUPLICATE || word == TOA_MIDSTREAM;
-}
-
 static const char *parse_result(span word, toa_expectation *out)
 {
     toa_word reason = toa_word_parse(word.at, word.len);
-    if (reason != TOA_N_WORDS && is_reason(reason)) {
+    if (reason != TOA_FOUND && toa_word_is_answer(reason)) {
         out->word = reason;
         return NULL;
     }
@@ -174,7 +168,7 @@ static const char *parse_result(span word, toa_expectation *out)
                ? NULL
                : "expected is a client (203.0.113.9:51514) or a reason (never_seen, pending, "
                  "no_option, expired, replaced, untrusted, malformed, truncated, ambiguous, "
-                 "duplicate, midstream)";
+                 "duplicate, conflict, midstream)";
 }
 
 /* "T FAKE[>SERVER] EXPECTED [qualifier]..." */

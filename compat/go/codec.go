@@ -45,13 +45,15 @@ const (
 	Truncated Word = 8  // the capture cut the options
 	Ambiguous Word = 10 // the option on the SYN may be an experiment (RFC 6994), and the ACK said nothing
 	Duplicate Word = 11 // several options, and the policy is to believe none
+	Conflict  Word = 12 // what the SYN alone said was contradicted behind it
 	Midstream Word = 13 // an option came outside the handshake and was not believed
 )
 
 var words = map[Word]string{
 	Found: "found", NeverSeen: "never_seen", Pending: "pending", NoOption: "no_option",
 	Expired: "expired", Replaced: "replaced", Untrusted: "untrusted", Malformed: "malformed",
-	Truncated: "truncated", Ambiguous: "ambiguous", Duplicate: "duplicate", Midstream: "midstream",
+	Truncated: "truncated", Ambiguous: "ambiguous", Duplicate: "duplicate",
+	Conflict: "conflict", Midstream: "midstream",
 }
 
 // String returns the word's name in the protocol, such as "never_seen".

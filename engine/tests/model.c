@@ -13,6 +13,7 @@ typedef struct entry {
     bool opened;      /* it began the incarnation */
     bool closed;      /* FIN or RST */
     bool taught;      /* its TOA was believed */
+    bool contradicts; /* its TOA cannot teach, and names another client than the SYN's */
     bool might;       /* its TOA came from a trusted source, on a SYN or at a place that counts */
     toa_word refused; /* TOA_PENDING: was not */
     toa_mapping said;
@@ -152,11 +153,23 @@ static toa_word refusal_of(const flow_history *flow)
     return TOA_PENDING;
 }
 
+/* Whether a TOA behind the last lesson, which a SYN gave, named another client. */
+static bool is_contradicted(const flow_history *flow)
+{
+    const entry *last = lesson_of(flow);
+    for (size_t i = flow->n_entries; last != NULL && &flow->entries[i - 1] != last; i--) {
+        if (flow->entries[i - 1].contradicts) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* How long ago the ttl of the mapping began to run; false when it does not run, or there is no
  * mapping. */
 static bool ttl_runs(const toa_model *model, const flow_history *flow, toa_time now, uint64_t *span)
 {
-    const entry *from = lesson_of(flow);
+    const entry *from = is_contradicted(flow) ? NULL : lesson_of(flow);
     if (from != NULL && model->config.hold == TOA_HOLD_CONNECTION) {
         from = close_of(flow);
     }
@@ -170,7 +183,7 @@ static bool ttl_runs(const toa_model *model, const flow_history *flow, toa_time 
 static bool is_live(const toa_model *model, const flow_history *flow, toa_time now)
 {
     uint64_t span;
-    if (lesson_of(flow) == NULL) {
+    if (lesson_of(flow) == NULL || is_contradicted(flow)) {
         return false;
     }
     return !ttl_runs(model, flow, now, &span) || span < (uint64_t)model->config.ttl;
@@ -281,6 +294,11 @@ static toa_word on_syn(toa_model *model, const toa_segment *segment, toa_word fo
                 return TOA_PASS;
             }
             toa_mapping old = mapping_of(known);
+            if (found == TOA_FOUND && is_contradicted(known) &&
+                is_trusted(&model->config, &segment->source)) {
+                remember(known, one);
+                return TOA_CONFLICT;
+            }
             toa_word word = found == TOA_NO_OPTION
                                 ? TOA_PASS
                                 : weigh(model, segment, found, broken, &old, false, one, event);
@@ -319,6 +337,27 @@ static bool is_first(const flow_history *flow, uint32_t seq)
     return opening->syn && (seq == opening->seq + 1 || seq == opening->seq + 1 + opening->data_len);
 }
 
+/* Whether FIN or RST ended the incarnation where TCP would have heeded it: behind the handshake, or
+ * as the first segment. */
+static bool is_over(const flow_history *flow)
+{
+    const entry *close = close_of(flow);
+    return close != NULL && (first_behind_syn(flow) != close || is_first(flow, close->seq));
+}
+
+/* A TOA that cannot teach takes the word of a SYN alone away, if it names another client. */
+static void contradict(const toa_model *model, const toa_segment *segment,
+                       const flow_history *known, toa_word found, entry *one, toa_event *event)
+{
+    toa_mapping old = mapping_of(known);
+    if (found == TOA_FOUND && old.carrier == TOA_CARRIER_SYN && !is_over(known) &&
+        !is_contradicted(known) && !toa_endpoint_equal(&old.client, &one->said.client) &&
+        is_trusted(&model->config, &segment->source)) {
+        one->contradicts = true;
+        event->former = old;
+    }
+}
+
 /* Neither SYN nor FIN nor RST, with options that say something. */
 static toa_word on_options(toa_model *model, const toa_segment *segment, toa_word found,
                            bool broken, entry *one, toa_event *event)
@@ -332,6 +371,7 @@ static toa_word on_options(toa_model *model, const toa_segment *segment, toa_wor
         toa_word word = found == TOA_FOUND ? TOA_MIDSTREAM : found;
         one->refused = word == TOA_MIDSTREAM && !closed ? TOA_MIDSTREAM : TOA_PENDING;
         if (known != NULL) {
+            contradict(model, segment, known, found, one, event);
             remember(known, one);
         }
         return word;
@@ -455,22 +495,14 @@ static toa_endpoint without_mapping(const toa_endpoint *endpoint)
     return mapped ? v4 : *endpoint;
 }
 
-/* Whether `a` answers rather than `b`, which may be NULL. */
-static bool answers_rather(const toa_model *model, const flow_history *a, const flow_history *b,
-                           toa_time now)
-{
-    if (b == NULL || is_live(model, a, now) != is_live(model, b, now)) {
-        return b == NULL || is_live(model, a, now);
-    }
-    return a->opening > b->opening;
-}
-
 static void explain(const toa_model *model, const flow_history *flow, toa_time now,
                     toa_answer *answer)
 {
     uint64_t span;
     answer->age = as_age(between(flow->entries[begin_of(flow)].at, now));
-    if (ttl_runs(model, flow, now, &span)) {
+    if (is_contradicted(flow)) {
+        answer->word = TOA_CONFLICT;
+    } else if (ttl_runs(model, flow, now, &span)) {
         answer->word = TOA_EXPIRED;
         answer->former = mapping_of(flow);
         answer->age = as_age(span - (uint64_t)model->config.ttl);
@@ -484,47 +516,63 @@ static void explain(const toa_model *model, const flow_history *flow, toa_time n
     }
 }
 
+/* The newest flow of the peer, with a live mapping or without one. */
+static const flow_history *newest(const toa_model *model, const toa_endpoint *peer,
+                                  const toa_endpoint *server, toa_time now, bool live)
+{
+    const flow_history *best = NULL;
+    for (size_t i = 0; i < model->n_flows; i++) {
+        const flow_history *one = &model->flows[i];
+        if (toa_endpoint_equal(&one->fake, peer) &&
+            (server == NULL || toa_endpoint_equal(&one->server, server)) &&
+            is_live(model, one, now) == live && (best == NULL || one->opening > best->opening)) {
+            best = one;
+        }
+    }
+    return best;
+}
+
+/* Whether another live flow of the peer names another client. */
+static bool is_disputed(const toa_model *model, const flow_history *best,
+                        const toa_endpoint *server, toa_time now)
+{
+    toa_mapping mine = mapping_of(best);
+    for (size_t i = 0; i < model->n_flows; i++) {
+        toa_mapping other = mapping_of(&model->flows[i]);
+        if (server == NULL && toa_endpoint_equal(&model->flows[i].fake, &best->fake) &&
+            is_live(model, &model->flows[i], now) &&
+            !toa_endpoint_equal(&other.client, &mine.client)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 toa_word model_lookup(const toa_model *model, const toa_endpoint *fake, const toa_endpoint *server,
                       toa_time now, toa_answer *answer)
 {
     toa_endpoint peer = without_mapping(fake);
-    const flow_history *best = NULL;
-    bool ambiguous = false;
-
+    toa_endpoint local = server == NULL ? peer : without_mapping(server);
+    const toa_endpoint *wanted = server == NULL ? NULL : &local;
     now = now < model->latest ? model->latest : now;
+    const flow_history *live = newest(model, &peer, wanted, now, true);
+    const flow_history *miss = newest(model, &peer, wanted, now, false);
+
     *answer = (toa_answer){.word = TOA_NEVER_SEEN};
-    for (size_t i = 0; i < model->n_flows; i++) {
-        const flow_history *one = &model->flows[i];
-        if (!toa_endpoint_equal(&one->fake, &peer)) {
-            continue;
-        }
-        if (server != NULL) {
-            toa_endpoint local = without_mapping(server);
-            if (!toa_endpoint_equal(&one->server, &local)) {
-                continue;
-            }
-        }
-        if (best != NULL && is_live(model, one, now) && is_live(model, best, now)) {
-            toa_mapping a = mapping_of(one);
-            toa_mapping b = mapping_of(best);
-            ambiguous = ambiguous || !toa_endpoint_equal(&a.client, &b.client);
-        }
-        if (answers_rather(model, one, best, now)) {
-            best = one;
-        }
-    }
-    if (best == NULL) {
+    if (live == NULL && miss == NULL) {
         return answer->word;
     }
-    answer->server = best->server;
-    if (!is_live(model, best, now)) {
-        explain(model, best, now, answer);
+    bool newer_miss = miss != NULL && (live == NULL || miss->opening > live->opening);
+    if (live == NULL || (newer_miss && close_of(live) != NULL)) {
+        answer->server = miss->server;
+        explain(model, miss, now, answer);
         return answer->word;
     }
+    answer->server = live->server;
     answer->word = TOA_FOUND;
-    answer->mapping = mapping_of(best);
-    answer->age = as_age(between(lesson_of(best)->at, now));
-    answer->ambiguous = ambiguous;
+    answer->mapping = mapping_of(live);
+    answer->age = as_age(between(lesson_of(live)->at, now));
+    answer->ambiguous = newer_miss || is_disputed(model, live, wanted, now);
     return answer->word;
 }
 

@@ -494,6 +494,16 @@ static struct row rule[] = {
      "3 ask = no_option"},
     {"nothing teaches after RST", "",
      "0 syn 100 A = learn; 1 rst 101 = close; 2 ack 101 B = midstream; 2 ask = A age=2"},
+    {"an RST that the server ignores does not save what a forged SYN said", "",
+     "0 syn 100 A = learn; 1 rst 9000 = close; 2 ack 101 B = midstream was=A; 2 ask = conflict "
+     "age=2"},
+    {"a second SYN that the server ignores does not, either", "",
+     "0 syn 100 = open; 1 syn 900 A = learn; 2 ack 101 B = midstream was=A; 2 ask = conflict;"
+     "3 syn 900 A = conflict; 3 ask = conflict; 4 ack 901 B = learn was=A; 4 ask = B ack"},
+    {"what an ACK said is not taken away in mid-stream", "",
+     "0 syn 100 A = learn; 1 ack 101 A = repeat; 2 data 111 B = midstream; 2 ask = A ack"},
+    {"an untrusted TOA takes nothing away", "trust",
+     "0 syn 100 A = learn; 1 data 111 A = midstream; 1 ask = A"},
     {"the same SYN after FIN or RST opens nothing", "",
      "0 syn 100 = open; 1 rst 101 = close; 2 syn 100 A = pass; 2 ask = no_option;"
      "10 syn f2 100 A = learn; 11 fin f2 101 = close; 50 syn f2 100 A = pass;"
@@ -651,13 +661,17 @@ static struct row rule[] = {
     {"by fake and server nothing is ambiguous", "",
      "0 syn f1>s1 100 A = learn; 1 syn f1>s2 100 B = learn; 1 ask f1>s1 = A"},
     {"a live flow answers before a newer one without mapping", "",
-     "0 syn f1>s1 100 A = learn; 1 syn f1>s2 100 = open; 1 ask f1 = A of=s1"},
+     "0 syn f1>s1 100 A = learn; 1 syn f1>s2 100 = open; 1 ask f1 = A of=s1 ambiguous"},
+    {"a closed flow does not answer for a newer one without mapping", "",
+     "0 syn f1>s1 100 A = learn; 1 fin f1>s1 101 = close; 1 ask f1 = A; 2 syn f1>s2 100 = open;"
+     "2 ask f1 = pending of=s2; 2 ask f1>s1 = A; 3 ack f1>s2 101 = no_option; 3 ask f1 = "
+     "no_option"},
     {"an expired flow makes nothing ambiguous", "",
      "0 syn f1>s1 100 A = learn; 50 syn f1>s2 100 B = learn; 99 ask f1 = B ambiguous; 100 ask f1 = "
      "B"},
     {"an older flow answers when the newest is over", "",
      "0 syn f1>s2 100 = open; 1 syn f1>s1 100 A = learn; 50 ack f1>s2 101 B = learn; 101 ask f1 = "
-     "B of=s2"},
+     "B of=s2 ambiguous"},
     {"with nothing live the newest flow gives the reason", "",
      "0 syn f1>s1 100 = open; 1 ack f1>s1 101 = no_option; 2 syn f1>s2 100 = open; 2 ask f1 = "
      "pending of=s2;"

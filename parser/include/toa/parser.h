@@ -49,7 +49,8 @@ typedef enum toa_word {
     TOA_FRAGMENT = 9,   /* frame: an IP fragment without the whole TCP header                   */
     TOA_AMBIGUOUS = 10, /* frame, answer: the option on the SYN may be an experiment (RFC 6994) */
     TOA_DUPLICATE = 11, /* frame, answer: several TOAs in a segment, and the policy is reject   */
-    TOA_CONFLICT = 12,  /* frame: a later, different TOA; not learned                           */
+    TOA_CONFLICT = 12,  /* frame: a later, different TOA; not learned. answer: what the SYN alone
+                           said was contradicted behind it                                     */
     TOA_MIDSTREAM = 13, /* frame, answer: a TOA outside the handshake; not believed             */
     TOA_FOREIGN = 14,   /* frame: not TCP over IP, or not of a watched flow                     */
     TOA_NESTED = 15,    /* frame: more tunnels in one another than are opened                   */
@@ -67,6 +68,9 @@ TOA_API const char *toa_word_name(toa_word word);
 
 /* The word with this name. TOA_N_WORDS when there is none. */
 TOA_API toa_word toa_word_parse(const char *text, size_t len);
+
+/* Whether the word may be the answer to a lookup. */
+TOA_API bool toa_word_is_answer(toa_word word);
 
 /* An address with a port. All 20 bytes are defined, so equal endpoints have equal bytes. */
 typedef struct toa_endpoint {
