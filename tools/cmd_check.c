@@ -16,7 +16,8 @@ static const cli_option options[] = {
     {"bless", 0, NULL, "record below '---' what each frame did, unless an ask is not met"},
     {"junit", 0, "FILE", "write the results as JUnit XML too"},
     {"jobs", 'j', "N", "cases at once; default 1"},
-    {"hash-key", 0, "N", "the engine's hash key; no result may depend on it"},
+    {"hash-key", 0, "N",
+     "the engine's hash key; nothing depends on it while no flow is pushed out"},
 };
 
 static const char more[] =
@@ -83,6 +84,30 @@ static int compare_names(const FTSENT **a, const FTSENT **b)
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
+/* What is named on the command line is a case by any name and of any type: a pipe can be one. */
+static int add_named(check_job *job, const FTSENT *entry)
+{
+    if (entry->fts_info == FTS_SLNONE) {
+        cli_message("toa check: %s: %s\n", entry->fts_path, strerror(ENOENT));
+        return EXIT_UNREADABLE;
+    }
+    return add_path(job, entry->fts_path) ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* What a directory has in it. */
+static int add_found(check_job *job, const FTSENT *entry)
+{
+    if (entry->fts_name[0] == '.' || !is_case(entry->fts_name)) {
+        return EXIT_DONE;
+    }
+    if (entry->fts_info != FTS_F) {
+        cli_message("toa check: %s: %s\n", entry->fts_path,
+                    entry->fts_info == FTS_SLNONE ? "a link to nothing" : "not a file");
+        return EXIT_UNREADABLE;
+    }
+    return add_path(job, entry->fts_path) ? EXIT_DONE : EXIT_FAILED;
+}
+
 /* What one entry of a tree adds. */
 static int add_entry(check_job *job, FTS *tree, FTSENT *entry)
 {
@@ -95,10 +120,8 @@ static int add_entry(check_job *job, FTS *tree, FTSENT *entry)
         return EXIT_DONE;
     case FTS_F:
     case FTS_DEFAULT:
-        if (named || (entry->fts_name[0] != '.' && is_case(entry->fts_name))) {
-            return add_path(job, entry->fts_path) ? EXIT_DONE : EXIT_FAILED;
-        }
-        return EXIT_DONE;
+    case FTS_SLNONE:
+        return named ? add_named(job, entry) : add_found(job, entry);
     case FTS_DC:
         cli_message("toa check: %s: a link back to a directory above it\n", entry->fts_path);
         return EXIT_UNREADABLE;
@@ -107,7 +130,7 @@ static int add_entry(check_job *job, FTS *tree, FTSENT *entry)
     case FTS_NS:
         cli_message("toa check: %s: %s\n", entry->fts_path, strerror(entry->fts_errno));
         return EXIT_UNREADABLE;
-    default: /* a directory left again, a link to nothing */
+    default: /* a directory left again */
         return EXIT_DONE;
     }
 }

@@ -171,5 +171,13 @@ row 'JUnit is written' 1 out '0 passed, 1 failed' "$toa" check --junit "$scratch
 row 'JUnit holds the failure' 0 out '<failure message="' cat "$scratch/j.xml"
 row 'JUnit that cannot be written is no silence' 4 err 'cannot be written' "$toa" check --junit /dev/full cases/carrier-syn.case
 
+mkdir "$scratch/odd" && cp cases/carrier-syn.case cases/carrier-syn.pcap "$scratch/odd"
+ln -s nothing "$scratch/odd/z.case"
+row 'a link to nothing among cases is no silence' 3 err 'z.case: a link to nothing' "$toa" check "$scratch/odd"
+row '... and none when it is named' 3 err 'No such file' "$toa" check "$scratch/odd/z.case"
+rm "$scratch/odd/z.case" && mkfifo "$scratch/odd/z.case"
+row 'a pipe among cases is not waited for' 3 err 'z.case: not a file' timeout 10 "$toa" check "$scratch/odd"
+row 'a pipe that is named is a case' 3 err 'nowhere.pcap' "$toa" check <(printf 'capture /nowhere.pcap\nsource x\n')
+
 printf '%d passed, %d failed\n' "$n_passed" "$n_failed"
 [ "$n_failed" -eq 0 ]
