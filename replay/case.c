@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { WORD_SHOWN_MAX = 80 };
+
 /* A word or a line of the text. */
 typedef struct span {
     const char *at;
@@ -20,10 +22,29 @@ typedef struct case_reader {
     bool seen_once[4]; /* by first_time */
 } case_reader;
 
-static bool fail(case_reader *reader, const char *what, const char *why)
+static const span no_word = {"", 0};
+
+/* " 'word'", for people: so much of it that it is found, and nothing that a terminal obeys. */
+static void put_word(toa_buffer *out, span word)
 {
-    toa_buffer_format(reader->error, "%s:%zu: %s%s%s\n", reader->name, reader->line, what,
-                      why[0] == '\0' ? "" : ": ", why);
+    size_t len = word.len < WORD_SHOWN_MAX ? word.len : WORD_SHOWN_MAX;
+    if (len == 0) {
+        return;
+    }
+    toa_buffer_text(out, " '");
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)word.at[i];
+        toa_buffer_put(out, c < 0x20 || c == 0x7f ? "?" : &word.at[i], 1);
+    }
+    toa_buffer_text(out, len < word.len ? "...'" : "'");
+}
+
+/* "NAME:LINE: what 'word': why"; `why` may be empty. */
+static bool fail(case_reader *reader, const char *what, span word, const char *why)
+{
+    toa_buffer_format(reader->error, "%s:%zu: %s", reader->name, reader->line, what);
+    put_word(reader->error, word);
+    toa_buffer_format(reader->error, "%s%s\n", why[0] == '\0' ? "" : ": ", why);
     return false;
 }
 
@@ -126,7 +147,8 @@ static const char *parse_carrier(span value, toa_carrier *out)
     return "a carrier is syn, ack or data";
 }
 
-static const char *parse_qualifier(span word, toa_expectation *out)
+/* What the option of a mapping says, where there is one. */
+static const char *parse_of_found(span word, toa_expectation *out)
 {
     span value;
     if (is(word, "ambiguous")) {
@@ -137,14 +159,6 @@ static const char *parse_qualifier(span word, toa_expectation *out)
         out->has_vip = true;
         return parse_peer(value, &out->vip);
     }
-    if (starts(word, "ago=", &value)) {
-        out->has_ago = true;
-        return toa_time_parse(value.at, value.len, &out->ago);
-    }
-    if (starts(word, "free=", &value)) {
-        out->has_free = true;
-        return parse_small(value, TOA_OPTIONS_MAX, &out->options_free);
-    }
     if (starts(word, "kind=", &value)) {
         out->has_kind = true;
         return parse_small(value, 255, &out->kind);
@@ -154,6 +168,28 @@ static const char *parse_qualifier(span word, toa_expectation *out)
         return parse_carrier(value, &out->carrier);
     }
     return "behind the answer may stand ambiguous, vip=, ago=, free=, kind=, carrier=";
+}
+
+static const char *parse_qualifier(span word, toa_expectation *out)
+{
+    span value;
+    if (starts(word, "ago=", &value)) {
+        out->has_ago = true;
+        if (out->word == TOA_NEVER_SEEN || out->word == TOA_REPLACED) {
+            return "nothing is known of a flow that was never seen or was replaced";
+        }
+        return toa_time_parse(value.at, value.len, &out->ago);
+    }
+    if (starts(word, "free=", &value)) {
+        out->has_free = true;
+        if (out->word != TOA_NO_OPTION) {
+            return "holds of no_option alone";
+        }
+        return parse_small(value, TOA_OPTIONS_MAX, &out->options_free);
+    }
+    const char *wrong = parse_of_found(word, out);
+    return wrong == NULL && out->word != TOA_FOUND ? "holds of a client alone, never of a reason"
+                                                   : wrong;
 }
 
 static const char *parse_result(span word, toa_expectation *out)
@@ -171,22 +207,24 @@ static const char *parse_result(span word, toa_expectation *out)
                  "duplicate, conflict, midstream)";
 }
 
-/* "T FAKE[>SERVER] EXPECTED [qualifier]..." */
-static const char *parse_ask(span rest, toa_expectation *out)
+/* "T FAKE[>SERVER] EXPECTED [qualifier]..."; *word is the one that is wrong. */
+static const char *parse_ask(span rest, toa_expectation *out, span *word)
 {
-    span time = take_word(&rest);
-    const char *wrong = toa_time_parse(time.at, time.len, &out->ask.at);
+    *word = take_word(&rest);
+    const char *wrong = toa_time_parse(word->at, word->len, &out->ask.at);
     if (wrong != NULL) {
         return wrong;
     }
-    span flow = take_word(&rest);
-    wrong = toa_ask_parse(flow.at, flow.len, &out->ask);
+    *word = take_word(&rest);
+    wrong = toa_ask_parse(word->at, word->len, &out->ask);
     if (wrong != NULL) {
         return wrong;
     }
-    wrong = parse_result(take_word(&rest), out);
+    *word = take_word(&rest);
+    wrong = parse_result(*word, out);
     while (wrong == NULL && rest.len != 0) {
-        wrong = parse_qualifier(take_word(&rest), out);
+        *word = take_word(&rest);
+        wrong = parse_qualifier(*word, out);
     }
     return wrong;
 }
@@ -195,16 +233,19 @@ static bool on_ask(case_reader *reader, span value)
 {
     toa_case *made = reader->made;
     toa_expectation ask = {.line = reader->line};
-    const char *wrong = parse_ask(value, &ask);
+    span word = no_word;
+    const char *wrong = parse_ask(value, &ask, &word);
     if (wrong != NULL) {
-        return fail(reader, "ask", wrong);
+        return fail(reader, "ask", word, wrong);
     }
     if (made->n_asks != 0 && made->asks[made->n_asks - 1].ask.at > ask.ask.at) {
-        return fail(reader, "ask", "its time is before that of the ask above; they stand in order");
+        word = take_word(&value);
+        return fail(reader, "ask", word,
+                    "its time is before that of the ask above; they stand in order");
     }
     toa_expectation *asks = realloc(made->asks, (made->n_asks + 1) * sizeof asks[0]);
     if (asks == NULL) {
-        return fail(reader, "out of memory", "");
+        return fail(reader, "out of memory", no_word, "");
     }
     asks[made->n_asks++] = ask;
     made->asks = asks;
@@ -216,13 +257,13 @@ static bool on_ask(case_reader *reader, span value)
 static bool on_path(case_reader *reader, const char *key, span value, char **to)
 {
     if (*to != NULL) {
-        return fail(reader, key, "is there already");
+        return fail(reader, key, no_word, "is there already");
     }
     if (value.len == 0 || memchr(value.at, '\0', value.len) != NULL) {
-        return fail(reader, key, "needs a value");
+        return fail(reader, key, no_word, "needs a value");
     }
     *to = duplicate(value);
-    return *to != NULL || fail(reader, "out of memory", "");
+    return *to != NULL || fail(reader, "out of memory", no_word, "");
 }
 
 /* Keys that may stand once. */
@@ -243,17 +284,17 @@ static bool on_setting(case_reader *reader, span key, span value)
 {
     char name[16];
     if (!toa_settings_known(key.at, key.len) || key.len >= sizeof name) {
-        return fail(reader, "unknown key",
+        return fail(reader, "unknown key", key,
                     "there are capture, source, server, dialect, trust, ttl, hold, midstream, "
                     "duplicates, decap, service, records, ask");
     }
     memcpy(name, key.at, key.len);
     name[key.len] = '\0';
     if (!first_time(reader, key)) {
-        return fail(reader, name, "is there already");
+        return fail(reader, name, no_word, "is there already");
     }
     const char *wrong = toa_settings_set(&reader->made->settings, name, value.at, value.len);
-    return wrong == NULL || fail(reader, name, wrong);
+    return wrong == NULL || fail(reader, name, value, wrong);
 }
 
 static bool on_line(case_reader *reader, span line)
@@ -261,6 +302,9 @@ static bool on_line(case_reader *reader, span line)
     span rest = line;
     span key = take_word(&rest);
     if (is(key, "capture")) {
+        if (is(rest, "-")) {
+            return fail(reader, "capture", rest, "a case has a file, not standard input");
+        }
         return on_path(reader, "capture", rest, &reader->made->capture);
     }
     if (is(key, "source")) {
@@ -288,7 +332,7 @@ static bool read_case(case_reader *reader)
     }
     made->head_len = begin;
     if (made->capture == NULL || made->source == NULL) {
-        return fail(reader, made->capture == NULL ? "no capture" : "no source",
+        return fail(reader, made->capture == NULL ? "no capture" : "no source", no_word,
                     "both keys must be there");
     }
     return true;

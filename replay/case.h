@@ -45,7 +45,7 @@ typedef struct toa_case {
 
 /*
  * Reads a case from `len` bytes of text, which must outlive it. On false, nothing has to be freed,
- * and `error` has a line "NAME:LINE: what, and what would be right".
+ * and `error` has a line "NAME:LINE: what 'word': what would be right".
  */
 bool toa_case_parse(const char *name, const char *text, size_t len, toa_case *out,
                     toa_buffer *error);

@@ -134,6 +134,23 @@ row 'an unknown dialect in a case is wrong' 2 err 'no dialect of this name' "$to
 row 'asks out of order are wrong' 2 err 'they stand in order' "$toa" check $failing/asks-out-of-order.case
 row 'a case without source is wrong' 2 err 'no source' "$toa" check $failing/source-missing.case
 row 'a reason that is none is wrong' 2 err 'expected is a client' "$toa" check $failing/ask-unknown-reason.case
+row '... and the key itself' 2 err "key-unknown.case:4: unknown key 'cache': " "$toa" check $failing/key-unknown.case
+row '... and a dialect' 2 err "dialect-unknown.case:4: dialect 'haproxy': no dialect" "$toa" check $failing/dialect-unknown.case
+row '... and the time of an ask' 2 err "asks-out-of-order.case:6: ask '0': its time" "$toa" check $failing/asks-out-of-order.case
+row '... and a reason' 2 err "ask-unknown-reason.case:5: ask 'gone': expected is" "$toa" check $failing/ask-unknown-reason.case
+refused() { # SENTENCE TEXT LINE
+    printf 'capture %s/cases/carrier-syn.pcap\nsource x\n%s\n' "$corpus" "$3" >"$scratch/refused.case"
+    row "$1" 2 err "$2" "$toa" check "$scratch/refused.case"
+}
+refused 'a wrong endpoint of an ask is named' "refused.case:3: ask '10.0.1.7': " 'ask 1 10.0.1.7 pending'
+refused 'an unknown qualifier is named' "ask 'color=1': behind the answer" 'ask 1 10.0.1.7:40001 pending color=1'
+refused 'a word is not shown without end' "unknown key '$(printf 'x%.0s' {1..80})...': there are" "$(printf 'x%.0s' {1..200})"
+refused 'standard input is no capture of a case' "capture '-': a case has a file" 'capture -'
+for qualifier in kind=254 carrier=syn vip=10.0.0.1 ambiguous; do
+    refused "a reason has no $qualifier" "ask '$qualifier': holds of a client alone" "ask 1 10.0.1.7:40001 expired $qualifier"
+done
+refused 'a client has no free=' "ask 'free=3': holds of no_option alone" 'ask 1 10.0.1.7:40001 203.0.113.9:51514 free=3'
+refused 'what was never seen has no time' "ask 'ago=1': nothing is known" 'ask 1 10.0.1.7:40001 never_seen ago=1'
 row 'a recorded answer that is not the engine'\''s fails' 1 err 'recorded answer' "$toa" check $failing/query-disagrees.case
 row 'a recorded not-found that is not the engine'\''s fails' 1 err 'recorded answer' "$toa" check $failing/query-disagrees-not-found.case
 row 'a cut capture is unreadable' 3 err 'capture-cut.pcap' "$toa" check $failing/capture-cut.case
