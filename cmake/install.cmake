@@ -1,4 +1,5 @@
-# What `cmake --install` puts down: the libraries, their headers, find_package(toa), pkg-config toa.
+# What `cmake --install` puts down: the program, the libraries, their headers, find_package(toa),
+# pkg-config toa.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/toa)
@@ -28,6 +29,11 @@ if(TARGET toa_fetcher)
     install(EXPORT toaFetcherTargets NAMESPACE toa:: DESTINATION ${package_dir})
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/compat/cpp/include/ TYPE INCLUDE)
 endif()
+
+if(TARGET toa_program)
+    install(TARGETS toa_program)
+endif()
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/toaConfig.cmake.in
     ${PROJECT_BINARY_DIR}/toaConfig.cmake INSTALL_DESTINATION ${package_dir})
