@@ -72,10 +72,17 @@ cli_call cli_begin(const cli_command *command, int argc, char **argv)
     return (cli_call){.command = command, .argc = argc, .argv = argv};
 }
 
-/* What getopt_long wants, made from the table. */
+/* What getopt_long returns for an operand. */
+enum { OPERAND = 1 };
+
+/*
+ * What getopt_long wants, made from the table. It gives operands as they come, so that options may
+ * stand behind them whether POSIXLY_CORRECT is set or not.
+ */
 static void getopt_tables(const cli_command *command, struct option *longs, char *shorts)
 {
     size_t n = 0;
+    *shorts++ = '-';
     *shorts++ = ':';
     *shorts++ = 'h';
     for (; n < command->n_options && n < OPTIONS_MAX; n++) {
@@ -95,38 +102,83 @@ static void getopt_tables(const cli_command *command, struct option *longs, char
     *shorts = '\0';
 }
 
-static cli_result wrong_option(const cli_call *call, int found)
+/* How many long options begin with a word's name: "--s" and "--s=1" mean the same. */
+static size_t count_beginning(const struct option *longs, const char *word)
 {
-    const char *given = call->argv[optind - 1];
-    cli_message("toa %s: %s '%s'\nTry 'toa %s --help'.\n", call->command->name,
-                found == ':' ? "a value is missing behind" : "no such option:", given,
+    size_t n = 0;
+    const char *name = word + strspn(word, "-");
+    size_t len = strcspn(name, "=");
+    for (; longs->name != NULL; longs++) {
+        n += strncmp(longs->name, name, len) == 0;
+    }
+    return n;
+}
+
+/* `letter` is getopt's optopt: an option's letter or its place in the table, or 0. */
+static cli_result wrong_option(const cli_call *call, const struct option *longs, int found,
+                               int letter)
+{
+    const char *word = call->argv[optind - 1]; /* when it is a long option */
+    const char short_word[] = {'-', (char)letter, '\0'};
+    const char *what = "no such option:";
+    if (found == ':') {
+        what = "a value is missing behind";
+    } else if (letter >= FIRST_LONG || letter == 'h') {
+        what = "no value belongs to";
+    } else if (letter == 0 && count_beginning(longs, word) > 1) {
+        what = "several options begin with";
+    }
+    if (letter != 0 && letter < FIRST_LONG && letter != 'h') {
+        word = short_word;
+    }
+    cli_message("toa %s: %s '%s'\nTry 'toa %s --help'.\n", call->command->name, what, word,
                 call->command->name);
     return CLI_WRONG;
+}
+
+/* Operands are kept at the front, where argv has been read, and go to the end at the end. */
+static void operands_end(cli_call *call)
+{
+    call->operands = optind - call->n_kept;
+    memmove(&call->argv[call->operands], &call->argv[1],
+            (size_t)call->n_kept * sizeof call->argv[0]);
+}
+
+static const cli_option *option_found(const cli_command *command, int found)
+{
+    for (size_t i = 0; i < command->n_options; i++) {
+        const cli_option *known = &command->options[i];
+        if (found == FIRST_LONG + (int)i || (known->letter != 0 && found == known->letter)) {
+            return known;
+        }
+    }
+    return NULL;
 }
 
 cli_result cli_next(cli_call *call, const cli_option **option, const char **value)
 {
     struct option longs[OPTIONS_MAX + 2];
-    char shorts[2 * OPTIONS_MAX + 3];
+    char shorts[2 * OPTIONS_MAX + 4];
+    int found = 0;
     getopt_tables(call->command, longs, shorts);
-    int found = getopt_long(call->argc, call->argv, shorts, longs, NULL);
+    while ((found = getopt_long(call->argc, call->argv, shorts, longs, NULL)) == OPERAND) {
+        call->argv[++call->n_kept] = optarg;
+    }
     if (found == -1) {
-        call->operands = optind;
+        operands_end(call);
         return CLI_END;
     }
     if (found == 'h') {
         print_help(call->command);
         return CLI_HELP;
     }
-    for (size_t i = 0; i < call->command->n_options; i++) {
-        const cli_option *known = &call->command->options[i];
-        if (found == FIRST_LONG + (int)i || (known->letter != 0 && found == known->letter)) {
-            *option = known;
-            *value = optarg == NULL ? "" : optarg;
-            return CLI_OPTION;
-        }
+    const cli_option *known = option_found(call->command, found);
+    if (known == NULL) {
+        return wrong_option(call, longs, found, optopt);
     }
-    return wrong_option(call, found);
+    *option = known;
+    *value = optarg == NULL ? "" : optarg;
+    return CLI_OPTION;
 }
 
 int cli_wrong_value(const cli_command *command, const char *option, const char *value,

@@ -48,6 +48,7 @@ typedef struct cli_call {
     const cli_command *command;
     int argc;
     char **argv;  /* permuted: operands come last */
+    int n_kept;   /* operands seen */
     int operands; /* index of the first operand, once CLI_END came */
 } cli_call;
 

@@ -61,6 +61,18 @@ one=cases/carrier-syn.pcap
 row 'a capture must be named' 2 err 'no capture named' "$toa" replay
 row 'an unknown option is named' 2 err "no such option: '--jsno'" "$toa" replay --jsno $one
 row 'an option without its value is named' 2 err "a value is missing behind '--ttl'" "$toa" replay $one --ttl
+row 'an unknown letter is named' 2 err "no such option: '-x'" "$toa" replay $one -xq
+row '... behind a known one too' 2 err "no such option: '-x'" "$toa" inspect -x $one
+row 'a letter without its value is named' 2 err "a value is missing behind '-f'" "$toa" replay $one -f
+row 'a value that belongs nowhere is told' 2 err "no value belongs to '--json=5'" "$toa" replay --json=5 $one
+row '... for --help too' 2 err "no value belongs to '--help=5'" "$toa" replay --help=5
+row 'the beginning of several options is told' 2 err "several options begin with '--s'" "$toa" replay --s $one
+row 'the beginning of one option is that option' 0 out '"event":"summary"' "$toa" replay --summ --js $one
+for posix in POSIXLY_CORRECT=1 POSIXLY=; do
+    row "options may stand behind operands, with $posix" 0 out '{"event":"summary","frames":8' \
+        env $posix "$toa" replay $one --json $one --summary
+    row "operands may stand behind --, with $posix" 3 err '--json: ' env $posix "$toa" replay $one --summary -- --json
+done
 row 'a wrong address shows a right one' 2 err "--server '10.0.0': not a server (10.0.0.80" "$toa" replay --server 10.0.0 $one
 row 'a falling port range is wrong' 2 err 'rising ranges' "$toa" replay --server 10.0.0.80:9-8 $one
 row 'a port above 65535 is wrong' 2 err 'from 0 to 65535' "$toa" replay --server 10.0.0.80:65536 $one
