@@ -27,12 +27,14 @@ static bool read_config(const char *text, size_t len, toa_service_config *out,
     bool right = toa_config_text(&makers[0], "conf", text, len, error);
     demand(right == (error[0] == '\0'), "a message and a result that differ");
     if (!right) {
-        unsigned long line = 0;
         unsigned long n_lines = 1;
         for (size_t i = 0; i < len; i++) {
             n_lines += text[i] == '\n';
         }
-        demand(sscanf(error, "conf:%lu: ", &line) == 1, "no line named");
+        demand(strncmp(error, "conf:", 5) == 0, "no file named");
+        char *behind = NULL;
+        unsigned long line = strtoul(error + 5, &behind, 10);
+        demand(strncmp(behind, ": ", 2) == 0, "no line named");
         demand(line >= 1 && line <= n_lines, "a line named that is not there");
     }
     right = right && toa_config_finish(&makers[0], &makers[1], out, error);

@@ -38,9 +38,10 @@ static span trim(span text)
     return text;
 }
 
-static char lower(char c)
+static unsigned lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    unsigned letter = (unsigned char)c;
+    return letter >= 'A' && letter <= 'Z' ? letter + ('a' - 'A') : letter;
 }
 
 /* Case does not matter. */
@@ -473,7 +474,11 @@ static const char *shown(span value, char out[48])
 {
     size_t n = value.len < 40 ? value.len : 40;
     for (size_t i = 0; i < n; i++) {
-        out[i] = value.at[i] >= 0x20 && value.at[i] < 0x7f ? value.at[i] : '?';
+        unsigned char c = (unsigned char)value.at[i];
+        out[i] = value.at[i];
+        if (c < 0x20 || c >= 0x7f) {
+            out[i] = '?';
+        }
     }
     memcpy(out + n, n < value.len ? "..." : "", n < value.len ? 4 : 1);
     return out;

@@ -61,11 +61,12 @@ static void answer_batch(service *self, const toa_socket *from, size_t n, toa_ti
     self->unsent += toa_batch_send(self->batch, from);
 }
 
+/* Until nothing is there: under load that spares a poll for each batch. */
 static void answer_socket(service *self, const toa_socket *from)
 {
     toa_time now = clock_now();
-    size_t n = TOA_BATCH;
-    for (size_t i = 0; i < BATCHES_IN_TURN && n == TOA_BATCH; i++) {
+    size_t n = 1;
+    for (size_t i = 0; i < BATCHES_IN_TURN && n != 0; i++) {
         n = toa_batch_receive(self->batch, from);
         answer_batch(self, from, n, now);
     }
@@ -121,8 +122,8 @@ static const toa_socket *find_socket(const service *self, const toa_endpoint *at
 /* Opens what is new; what was open stays. On false nothing has changed. */
 static bool open_sockets(service *self, const toa_service_config *config)
 {
-    toa_socket opened[TOA_CONFIG_LISTENS];
-    toa_socket kept[TOA_CONFIG_LISTENS];
+    toa_socket opened[TOA_CONFIG_LISTENS] = {{.fd = -1}};
+    toa_socket kept[TOA_CONFIG_LISTENS] = {{.fd = -1}};
     char error[TOA_SOCKET_ERROR];
     size_t n_opened = 0;
     size_t n_kept = 0;

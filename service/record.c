@@ -72,7 +72,7 @@ struct toa_record {
     toa_time file_ends_at;
     int link_type; /* of the file */
     flow_set flows;
-    int last_link_type; /* of the latest frame */
+    int last_link_type; /* of the latest frame; -1: none came yet */
     unsigned n_files;
     toa_time wall; /* what is added to the engine's time to get the date */
     bool stopped;
@@ -425,6 +425,9 @@ static void write_entry(toa_record *record, const entry *head)
         record->file_ends_at = head->time + ENDING_SPAN;
     }
     bool full = record->file_open && record->file_ending && head->time > record->file_ends_at;
+    if (record->last_link_type < 0) {
+        record->last_link_type = TOA_LINK_RAW_FILE; /* nobody was there to be asked about */
+    }
     bool other_link = head->kind == FRAME && record->link_type != head->link_type;
     if ((!record->file_open || full || other_link) && !next_file(record)) {
         return;
@@ -454,7 +457,7 @@ static int compare_entries(const void *a, const void *b)
 static bool sort_work(toa_record *record)
 {
     if (record->order_size < record->work.n) {
-        const entry **larger = realloc(record->order, record->work.n * sizeof larger[0]);
+        const entry **larger = realloc(record->order, record->work.n * sizeof(const entry *));
         if (larger == NULL) {
             return false;
         }
@@ -468,8 +471,18 @@ static bool sort_work(toa_record *record)
         record->newest = head->time > record->newest ? head->time : record->newest;
         at += entry_size(head->captured_len);
     }
-    qsort(record->order, record->work.n, sizeof record->order[0], compare_entries);
+    qsort(record->order, record->work.n, sizeof(const entry *), compare_entries);
     return true;
+}
+
+/* A question may come before the first frame: the file is made for the frames. */
+static void find_link_type(toa_record *record)
+{
+    for (size_t i = 0; i < record->work.n && record->last_link_type < 0; i++) {
+        if (record->order[i]->kind == FRAME) {
+            record->last_link_type = record->order[i]->link_type;
+        }
+    }
 }
 
 /* Writes what is old enough to be in order; with `all`, everything. */
@@ -486,6 +499,7 @@ static void write_work(toa_record *record, bool all)
         stop_writing(record, "sort");
         return;
     }
+    find_link_type(record);
     while (n < record->work.n && !record->stopped &&
            (all || record->order[n]->time <= record->newest - REORDER)) {
         write_entry(record, record->order[n++]);
@@ -611,7 +625,7 @@ toa_record *toa_record_start(const toa_service_config *config, toa_time now,
     record->config = *config;
     record->wall = (toa_time)wall.tv_sec * TOA_SECOND + wall.tv_nsec - now;
     record->newest = now;
-    record->last_link_type = TOA_LINK_RAW_FILE;
+    record->last_link_type = -1;
     if (access(config->record.dir, W_OK | X_OK) != 0 ||
         pthread_create(&record->thread, NULL, work, record) != 0) {
         char why[128];

@@ -90,7 +90,7 @@ static uint32_t due(toa_core *core, toa_time now, toa_word word)
 {
     uint8_t out[TOA_DATAGRAM_MAX];
     toa_peer peer;
-    toa_reply reply;
+    toa_reply reply = {.version = 0};
     size_t len = toa_core_due(core, now, &peer, out);
     if (len == 0) {
         return 0;
@@ -125,7 +125,7 @@ static void test_answers_at_once(void **state)
         script self = {.known = 10, .miss = rows[i].miss};
         toa_core *core = core_of(&self, 4, NULL, 0);
         toa_query query = question(1, rows[i].port, rows[i].wait);
-        toa_reply reply;
+        toa_reply reply = {.version = 0};
         query.version = rows[i].version;
         if (ask(core, query, 0, &reply) == 0 || reply.answer.word != rows[i].answer) {
             fail_msg("%s", rows[i].sentence);
@@ -141,7 +141,7 @@ static void test_waits_end_in_the_order_of_their_deadlines(void **state)
     static const uint16_t waits[] = {50, 10, 40, 20, 30};
     script self = {.miss = TOA_PENDING};
     toa_core *core = core_of(&self, 8, NULL, 0);
-    toa_reply reply;
+    toa_reply reply = {.version = 0};
     (void)state;
     for (uint32_t i = 0; i < 5; i++) {
         assert_int_equal(ask(core, question(100 + waits[i], 1, waits[i]), MS, &reply), 0);
@@ -164,7 +164,7 @@ static void test_what_becomes_known_is_answered(void **state)
     toa_core *core = core_of(&self, 8, NULL, 0);
     toa_endpoint fake = v4(7, 2);
     toa_endpoint other = v4(7, 9);
-    toa_reply reply;
+    toa_reply reply = {.version = 0};
     (void)state;
     assert_int_equal(ask(core, question(1, 2, 1000), 0, &reply), 0);
     assert_int_equal(ask(core, question(2, 9, 1000), 0, &reply), 0);
@@ -192,7 +192,7 @@ static void test_a_mapped_address_waits_for_the_plain_one(void **state)
     toa_core *core = core_of(&self, 8, NULL, 0);
     toa_query query = question(5, 2, 1000);
     toa_endpoint plain = query.fake;
-    toa_reply reply;
+    toa_reply reply = {.version = 0};
     (void)state;
     query.fake = (toa_endpoint){.ip = {[10] = 0xff, [11] = 0xff, [12] = 10, [14] = 1, [15] = 7},
                                 .port = 2,
@@ -209,7 +209,7 @@ static void test_a_full_table_answers_at_once(void **state)
 {
     script self = {.miss = TOA_NO_OPTION};
     toa_core *core = core_of(&self, 2, NULL, 0);
-    toa_reply reply;
+    toa_reply reply = {.version = 0};
     (void)state;
     assert_int_equal(ask(core, question(1, 1, 9), 0, &reply), 0);
     assert_int_equal(ask(core, question(2, 1, 9), 0, &reply), 0);
@@ -239,7 +239,7 @@ static void test_nothing_is_missed_between_lookup_and_wait(void **state)
     script self = {.miss = TOA_NEVER_SEEN};
     toa_core *core = core_of(&self, 2, NULL, 0);
     const toa_answers late = {&self, script_now, late_lookup, script_waiting};
-    toa_reply reply;
+    toa_reply reply = {.version = 0};
     (void)state;
     toa_core_answers(core, &late);
     assert_int_equal(ask(core, question(1, 1, 9), 0, &reply), TOA_ANSWER_V2_LEN);

@@ -40,6 +40,7 @@ row() { # SENTENCE STATUS TEXT COMMAND...
 }
 
 start() { # COMMAND...
+    rm -f daemon.err # or the last one's would be read
     "$toa" "$@" >daemon.out 2>daemon.err </dev/null &
     daemon=$!
     for _ in {1..200}; do

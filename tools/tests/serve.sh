@@ -38,11 +38,12 @@ row() { # SENTENCE STATUS STREAM TEXT COMMAND...
 
 # Starts a daemon on a port of the system's choice: $daemon, $at.
 start() { # ARGUMENT...
+    rm -f "$scratch/daemon.err" # or the last one's would be read
     "$toa" serve --listen 127.0.0.1:0 "$@" >"$scratch/daemon.out" 2>"$scratch/daemon.err" </dev/null &
     daemon=$!
     at=
     for _ in {1..200}; do
-        at=$(sed -n 's/^toa serve: listening on //p' "$scratch/daemon.err")
+        at=$(sed -n 's/^toa serve: listening on //p' "$scratch/daemon.err" 2>/dev/null)
         [ -z "$at" ] || break
         sleep 0.05
     done
