@@ -665,6 +665,26 @@ toa_capture_result toa_capture_next(toa_capture *capture, toa_record *out)
     return capture->state;
 }
 
+/* Whether the next record, as the commonest files have it, is in the window whole. */
+static bool record_near(const toa_capture *capture)
+{
+    const size_t left = capture->end - capture->at;
+    if (capture->format == FORMAT_PCAP) {
+        const pcap_layout *layout = &capture->pcap;
+        return left >= layout->header_len && !layout->swapped && !layout->maybe_swapped &&
+               get32(capture, here(capture) + 8) <= left - layout->header_len;
+    }
+    return capture->format == FORMAT_PCAPNG && left >= BLOCK_OVERHEAD &&
+           get32(capture, here(capture)) == BLOCK_ENHANCED &&
+           get32(capture, here(capture) + 4) <= left;
+}
+
+bool toa_capture_next_near(toa_capture *capture, toa_record *out)
+{
+    return capture->state == TOA_CAPTURE_RECORD && record_near(capture) &&
+           toa_capture_next(capture, out) == TOA_CAPTURE_RECORD;
+}
+
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
 /* Takes the source, which may be NULL; closes it on failure. */

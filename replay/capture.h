@@ -46,7 +46,7 @@ typedef struct toa_capture toa_capture;
 
 /* One record. */
 typedef struct toa_record {
-    const uint8_t *bytes;  /* valid until the next call for this capture */
+    const uint8_t *bytes;  /* valid until the next call of toa_capture_next */
     uint32_t captured_len; /* bytes that are there */
     uint32_t original_len; /* bytes that the packet had, as the record says */
     int link_type;         /* LINKTYPE number; in pcap without the FCS bits above it */
@@ -83,6 +83,13 @@ toa_capture *toa_capture_open_memory(const char *name, const void *bytes, size_t
  * give the same result.
  */
 toa_capture_result toa_capture_next(toa_capture *capture, toa_record *out);
+
+/*
+ * The next record if it has been read from the file already, so that nothing has to move for it and
+ * all records since the last toa_capture_next stay valid. False, with *out untouched, if not, or if
+ * this cannot be told at a glance: toa_capture_next goes on from there.
+ */
+bool toa_capture_next_near(toa_capture *capture, toa_record *out);
 
 /*
  * What was wrong, one line: "FILE: byte 24: what". The byte is toa_capture_offset's, left out for a
