@@ -5,25 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Link types in one replay that are compiled for. */
-enum { PROGRAMS_MAX = 16, SNAPLEN = 262144 };
+enum { SNAPLEN = 262144, ERROR_MAX = PCAP_ERRBUF_SIZE + 64 };
 
+/* The expression, compiled for a link type. */
 typedef struct program {
     int link_type;
-    bool compiled;
     struct bpf_program bpf;
 } program;
 
 struct toa_filter {
     char *expression;
     size_t n_programs;
-    program programs[PROGRAMS_MAX];
+    program *programs; /* one for each link type that occurred */
+    char error[ERROR_MAX];
 };
 
-/* libpcap knows raw IP by another number in memory than in files. */
+/* libpcap knows raw IP by one number in memory, and files have three, as systems differ. */
 static int dlt_of(int link_type)
 {
-    return link_type == 101 ? DLT_RAW : link_type;
+    return link_type == 101 || link_type == 12 || link_type == 14 ? DLT_RAW : link_type;
 }
 
 static bool compile(const char *expression, int link_type, struct bpf_program *out, char *error,
@@ -42,21 +42,34 @@ static bool compile(const char *expression, int link_type, struct bpf_program *o
     return right;
 }
 
+static program *program_add(toa_filter *filter, int link_type)
+{
+    program added = {.link_type = link_type};
+    char why[PCAP_ERRBUF_SIZE];
+    if (!compile(filter->expression, link_type, &added.bpf, why, sizeof why)) {
+        (void)snprintf(filter->error, sizeof filter->error,
+                       "the filter does not fit link type %d: %s", link_type, why);
+        return NULL;
+    }
+    program *programs = realloc(filter->programs, (filter->n_programs + 1) * sizeof programs[0]);
+    if (programs == NULL) {
+        pcap_freecode(&added.bpf);
+        (void)snprintf(filter->error, sizeof filter->error, "out of memory");
+        return NULL;
+    }
+    filter->programs = programs;
+    programs[filter->n_programs] = added;
+    return &programs[filter->n_programs++];
+}
+
 static program *program_for(toa_filter *filter, int link_type)
 {
-    char ignored[PCAP_ERRBUF_SIZE];
     for (size_t i = 0; i < filter->n_programs; i++) {
         if (filter->programs[i].link_type == link_type) {
             return &filter->programs[i];
         }
     }
-    if (filter->n_programs == PROGRAMS_MAX) {
-        return NULL;
-    }
-    program *added = &filter->programs[filter->n_programs++];
-    added->link_type = link_type;
-    added->compiled = compile(filter->expression, link_type, &added->bpf, ignored, sizeof ignored);
-    return added;
+    return program_add(filter, link_type);
 }
 
 toa_filter *toa_filter_new(const char *expression, char *error, size_t size)
@@ -78,14 +91,20 @@ toa_filter *toa_filter_new(const char *expression, char *error, size_t size)
     return filter;
 }
 
-bool toa_filter_accepts(toa_filter *filter, const toa_record *record)
+toa_filter_result toa_filter_look(toa_filter *filter, const toa_record *record)
 {
     program *compiled = program_for(filter, record->link_type);
-    if (compiled == NULL || !compiled->compiled) {
-        return false;
+    if (compiled == NULL) {
+        return TOA_FILTER_FAILED;
     }
     struct pcap_pkthdr header = {.caplen = record->captured_len, .len = record->original_len};
-    return pcap_offline_filter(&compiled->bpf, &header, record->bytes) != 0;
+    return pcap_offline_filter(&compiled->bpf, &header, record->bytes) != 0 ? TOA_FILTER_ACCEPTED
+                                                                            : TOA_FILTER_REFUSED;
+}
+
+const char *toa_filter_error(const toa_filter *filter)
+{
+    return filter->error;
 }
 
 void toa_filter_free(toa_filter *filter)
@@ -94,10 +113,9 @@ void toa_filter_free(toa_filter *filter)
         return;
     }
     for (size_t i = 0; i < filter->n_programs; i++) {
-        if (filter->programs[i].compiled) {
-            pcap_freecode(&filter->programs[i].bpf);
-        }
+        pcap_freecode(&filter->programs[i].bpf);
     }
+    free(filter->programs);
     free(filter->expression);
     free(filter);
 }

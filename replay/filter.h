@@ -10,8 +10,15 @@ typedef struct toa_filter toa_filter;
  * expression is wrong, and `error` (of `size` bytes) says how. */
 toa_filter *toa_filter_new(const char *expression, char *error, size_t size);
 
-/* Whether a record passes. Where the expression does not apply to its link type, none does. */
-bool toa_filter_accepts(toa_filter *filter, const toa_record *record);
+typedef enum toa_filter_result {
+    TOA_FILTER_REFUSED = 0,
+    TOA_FILTER_ACCEPTED = 1,
+    TOA_FILTER_FAILED = 2 /* the expression has no meaning for the record's link type */
+} toa_filter_result;
+toa_filter_result toa_filter_look(toa_filter *filter, const toa_record *record);
+
+/* Why the last look failed; "" when none did. */
+const char *toa_filter_error(const toa_filter *filter);
 
 void toa_filter_free(toa_filter *filter);
 

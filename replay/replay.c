@@ -185,15 +185,18 @@ static void feed(toa_replay *replay, const toa_record *record, toa_moment moment
     }
 }
 
-static void on_record(toa_replay *replay, const toa_record *record)
+/* False when the filter has no meaning for this record. */
+static bool on_record(toa_replay *replay, const toa_record *record)
 {
     if (replay->n_frames++ == 0) {
         replay->first_at = record->time;
     }
     toa_moment moment = {replay->n_frames, since(replay->first_at, record->time)};
-    if (replay->filter != NULL && !toa_filter_accepts(replay->filter, record)) {
+    toa_filter_result filtered =
+        replay->filter == NULL ? TOA_FILTER_ACCEPTED : toa_filter_look(replay->filter, record);
+    if (filtered != TOA_FILTER_ACCEPTED) {
         replay->totals.filtered++;
-        return;
+        return filtered != TOA_FILTER_FAILED;
     }
     replay->totals.longer += record->longer;
     replay->totals.wrong_link += !toa_link_known(record->link_type);
@@ -201,6 +204,7 @@ static void on_record(toa_replay *replay, const toa_record *record)
     toa_queries_advance(replay->queries, moment.time);
     answer_before(replay, moment.time, false);
     feed(replay, record, moment);
+    return true;
 }
 
 static void progress(const toa_replay *replay, const toa_capture *capture)
@@ -231,7 +235,8 @@ toa_replay_result toa_replay_file(toa_replay *replay, const char *path)
 {
     toa_capture *capture = toa_capture_open(path);
     toa_record record = {.link_type = 0};
-    toa_capture_result end;
+    toa_capture_result end = TOA_CAPTURE_END;
+    bool fits = true; /* the filter, every record */
     uint64_t before = replay->n_frames;
     uint64_t wrong_before = replay->totals.wrong_link + replay->totals.filtered;
 
@@ -240,14 +245,19 @@ toa_replay_result toa_replay_file(toa_replay *replay, const char *path)
         (void)snprintf(replay->error, sizeof replay->error, "%s: out of memory", path);
         return TOA_REPLAY_IO_ERROR;
     }
-    while ((end = toa_capture_next(capture, &record)) == TOA_CAPTURE_RECORD) {
-        on_record(replay, &record);
+    while (fits && (end = toa_capture_next(capture, &record)) == TOA_CAPTURE_RECORD) {
+        fits = on_record(replay, &record);
         if (replay->n_frames % PROGRESS_EVERY == 0) {
             progress(replay, capture);
         }
     }
     (void)snprintf(replay->error, sizeof replay->error, "%s", toa_capture_error(capture));
     toa_capture_close(capture);
+    if (!fits) {
+        (void)snprintf(replay->error, sizeof replay->error, "%s: %s", path,
+                       toa_filter_error(replay->filter));
+        return TOA_REPLAY_WRONG_FILTER;
+    }
 
     uint64_t n_records = replay->n_frames - before;
     uint64_t n_wrong = replay->totals.wrong_link + replay->totals.filtered - wrong_before;

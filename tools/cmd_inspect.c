@@ -124,7 +124,8 @@ static int read_options(job *job, int argc, char **argv, int *operands, bool *do
 static bool is_file(const char *operand)
 {
     struct stat info;
-    return strcmp(operand, "-") == 0 || stat(operand, &info) == 0 || errno != ENOENT;
+    return strcmp(operand, "-") == 0 || stat(operand, &info) == 0 ||
+           (errno != ENOENT && errno != ENAMETOOLONG);
 }
 
 /* What is no file may be one with a slip in its name, or option bytes with one. */
@@ -166,6 +167,20 @@ static void show_progress(const job *job, const toa_capture *capture)
     }
 }
 
+/* False, with a message: the filter has no meaning for this record. */
+static bool look_at(job *job, const char *path, const toa_record *record)
+{
+    toa_filter_result filtered =
+        job->filter == NULL ? TOA_FILTER_ACCEPTED : toa_filter_look(job->filter, record);
+    job->n_frames++;
+    if (filtered == TOA_FILTER_ACCEPTED) {
+        toa_inspect_record(job->inspect, record);
+    } else if (filtered == TOA_FILTER_FAILED) {
+        cli_message("toa inspect: %s: %s\n", path, toa_filter_error(job->filter));
+    }
+    return filtered != TOA_FILTER_FAILED;
+}
+
 static int inspect_file(job *job, const char *path)
 {
     toa_capture *capture = toa_capture_open(path);
@@ -183,9 +198,9 @@ static int inspect_file(job *job, const char *path)
     while ((end = toa_capture_next(capture, &record)) == TOA_CAPTURE_RECORD) {
         n_records++;
         n_wrong_link += !toa_link_known(record.link_type);
-        job->n_frames++;
-        if (job->filter == NULL || toa_filter_accepts(job->filter, &record)) {
-            toa_inspect_record(job->inspect, &record);
+        if (!look_at(job, path, &record)) {
+            toa_capture_close(capture);
+            return EXIT_USAGE;
         }
         show_progress(job, capture);
     }

@@ -59,6 +59,10 @@ typedef struct replay_job {
 
 static void line_out(replay_job *job)
 {
+    if (job->line.failed) {
+        cli_message("toa replay: out of memory\n");
+        exit(EXIT_FAILED);
+    }
     cli_write(job->line.text, job->line.len);
     toa_buffer_clear(&job->line);
     if (job->prompt) {
@@ -171,10 +175,12 @@ static int replay_files(replay_job *job, toa_replay *replay, char **files, int n
     toa_replay_totals totals;
     for (int i = 0; i < n_files; i++) {
         progress_file();
-        if (toa_replay_file(replay, files[i]) != TOA_REPLAY_DONE) {
+        toa_replay_result result = toa_replay_file(replay, files[i]);
+        if (result != TOA_REPLAY_DONE) {
+            int one = result == TOA_REPLAY_WRONG_FILTER ? EXIT_USAGE : EXIT_UNREADABLE;
             cli_flush();
             cli_message("toa replay: %s\n", toa_replay_error(replay));
-            status = EXIT_UNREADABLE;
+            status = one > status ? one : status;
         }
     }
     toa_replay_finish(replay);

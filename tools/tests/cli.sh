@@ -104,6 +104,19 @@ row 'a mapping is a line' 0 out '10.0.1.7:40001>10.0.0.80:443 = 203.0.113.9:5151
 row 'an ask is answered with a reason' 0 out 'never_seen' "$toa" replay $one --ask 1,10.9.9.9:1
 row 'an ask in JSON has a result' 0 out '"result":"never_seen"' "$toa" replay --json $one --ask 1,10.9.9.9:1
 row 'a filter keeps frames away' 0 out 'kept away by the filter: 4' "$toa" replay -f 'tcp port 1' $one
+row 'a filter that has no meaning for a link type is no silence' 2 err 'link-ipv4.pcap: the filter does not fit link type 228' \
+    "$toa" replay -f 'ether host 2:0:0:0:0:1' cases/link-ipv4.pcap
+row '... for inspect neither' 2 err 'link-ipv4.pcap: the filter does not fit link type 228' \
+    "$toa" inspect -f 'ether host 2:0:0:0:0:1' cases/link-ipv4.pcap
+for link in cases/link-{raw,sll,loop,null,ipv}*.pcap; do
+    row "a filter works on $link" 0 out '' "$toa" replay -f tcp "$link"
+done
+links=()
+for type in 6 7 8 9 10 50 104 105 107 109 117 119 122 127 163 192; do
+    links+=("$scratch/link-$type.pcap")
+    { head -c 20 $one && printf "\\x$(printf %x $type)\\0\\0\\0" && tail -c +25 $one; } >"${links[-1]}"
+done
+row 'a filter works on many link types' 3 out 'learn' "$toa" replay -f 'greater 1' "${links[@]}" $one
 row 'the summary alone is one line' 0 out '{"event":"summary","frames":4,"verdicts":{"pass":3,"learn":1},"mappings":1,"lookups":{}}' "$toa" replay --json --summary $one
 row 'a custom dialect replaces the default ones' 0 out '0 mappings' "$toa" replay --dialect kind=77,len=8,port=2,ip=4 $one
 "$toa" replay cases/showcase.pcap >"$scratch/out" 2>"$scratch/err" && [ ! -s "$scratch/err" ]
@@ -207,6 +220,8 @@ row '... and none when it is named' 3 err 'No such file' "$toa" check "$scratch/
 rm "$scratch/odd/z.case" && mkfifo "$scratch/odd/z.case"
 row 'a pipe among cases is not waited for' 3 err 'z.case: not a file' timeout 10 "$toa" check "$scratch/odd"
 row 'a pipe that is named is a case' 3 err 'nowhere.pcap' "$toa" check <(printf 'capture /nowhere.pcap\nsource x\n')
+
+row 'a name too long for a file is one of option bytes' 0 out '150 bytes: more than the 40' "$toa" inspect "$(printf 'f%.0s' {1..300})"
 
 printf '%d passed, %d failed\n' "$n_passed" "$n_failed"
 [ "$n_failed" -eq 0 ]

@@ -106,7 +106,9 @@ typedef enum toa_replay_result {
     TOA_REPLAY_TRUNCATED = 1, /* the file ends inside a record; what came before was fed */
     TOA_REPLAY_CORRUPT = 2,   /* not a capture, or damaged; likewise */
     TOA_REPLAY_IO_ERROR = 3,
-    TOA_REPLAY_WRONG_LINK = 4 /* nothing in it is of a link type that can be parsed */
+    TOA_REPLAY_WRONG_LINK = 4,  /* nothing in it is of a link type that can be parsed */
+    TOA_REPLAY_WRONG_FILTER = 5 /* the filter has no meaning for a record's link type; what came
+                                   before was fed */
 } toa_replay_result;
 
 /* The settings are copied. NULL: *error says why ("out of memory"), static. */
@@ -115,7 +117,8 @@ TOA_API toa_replay *toa_replay_new(const toa_settings *settings, const toa_sink 
 
 /*
  * Feeds only frames that a libpcap filter expression accepts; the others are counted as filtered.
- * Returns false when the expression is wrong; toa_replay_error says how.
+ * Returns false when the expression is wrong for Ethernet; toa_replay_error says how. For other
+ * link types this shows when a record comes: TOA_REPLAY_WRONG_FILTER.
  */
 TOA_API bool toa_replay_filter(toa_replay *replay, const char *expression);
 
