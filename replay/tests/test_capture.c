@@ -576,6 +576,31 @@ static size_t many_records(uint8_t *out)
     return at;
 }
 
+/* Records that are near stay valid together, and are what toa_capture_next gives. */
+static void check_near(const uint8_t *bytes, size_t len)
+{
+    toa_capture *capture = toa_capture_open_memory("near", bytes, len, 0);
+    toa_record first;
+    toa_record record;
+    uint32_t i = 0;
+    uint32_t n_near = 0;
+    while (toa_capture_next(capture, &first) == TOA_CAPTURE_RECORD) {
+        uint8_t first_number[4];
+        put(first_number, i++, 4);
+        while (toa_capture_next_near(capture, &record)) {
+            uint8_t number[4];
+            put(number, i++, 4);
+            assert_memory_equal(record.bytes, number, 4);
+            assert_memory_equal(first.bytes, first_number, 4);
+            n_near++;
+        }
+    }
+    assert_int_equal(i, N_MANY);
+    assert_true(n_near > N_MANY / 2);
+    assert_false(toa_capture_next_near(capture, &record));
+    toa_capture_close(capture);
+}
+
 static void check_many(const uint8_t *bytes, size_t len)
 {
     toa_capture *capture = toa_capture_open_memory("many", bytes, len, 0);
@@ -596,6 +621,7 @@ static void check_many(const uint8_t *bytes, size_t len)
     assert_true(progress.n_records == N_MANY);
     assert_true(progress.consumed == len && progress.total == len);
     toa_capture_close(capture);
+    check_near(bytes, len);
 }
 
 static void test_many(void **state)
