@@ -23,6 +23,7 @@ typedef struct case_run {
     const char *expected; /* what is left of the recorded lines */
     size_t expected_len;
     size_t n_mismatches;
+    size_t n_answered; /* asks: they stand in the order of their times */
     const toa_check_options *options;
     toa_moment run_first; /* a run of frames of one verdict that are folded */
     uint64_t run_last;
@@ -115,7 +116,7 @@ static void flush_run(case_run *run)
 
 static void note_decisive(case_run *run, toa_moment moment, const toa_event *event)
 {
-    for (size_t i = 0; i < run->parsed.n_asks; i++) {
+    for (size_t i = run->n_answered; i < run->parsed.n_asks; i++) {
         const toa_ask *ask = &run->parsed.asks[i].ask;
         if (moment.time <= ask->at && toa_endpoint_equal(&ask->fake, &event->fake) &&
             (ask->server.version == 0 || toa_endpoint_equal(&ask->server, &event->server))) {
@@ -156,6 +157,7 @@ static void on_answer(void *context, toa_moment moment, size_t index, const toa_
     char time[TOA_TIME_TEXT];
     (void)moment;
     (void)ask;
+    run->n_answered = index + 1;
     if (toa_expectation_met(expected, answer)) {
         return;
     }
@@ -177,20 +179,21 @@ static void on_answer(void *context, toa_moment moment, size_t index, const toa_
 static void on_query(void *context, toa_moment moment, const toa_check_answer *check)
 {
     case_run *run = context;
-    toa_buffer line = {.text = NULL};
-    toa_report_query(&line, TOA_REPORT_TEXT, moment, check);
+    char time[TOA_TIME_TEXT];
     if (check->agrees) {
         flush_run(run);
-        toa_buffer_put(&run->lines, line.text, line.len);
+        toa_report_query(&run->lines, TOA_REPORT_TEXT, moment, check);
         lines_done(run);
-    } else {
-        worse(run, TOA_CHECK_FAILED);
-        toa_buffer_format(&run->messages,
-                          "%s: frame %llu: the recorded answer is not the engine's:", run->path,
-                          (unsigned long long)moment.frame);
-        toa_buffer_put(&run->messages, line.text, line.len);
+        return;
     }
-    toa_buffer_free(&line);
+    worse(run, TOA_CHECK_FAILED);
+    (void)toa_time_format(moment.time, time);
+    toa_buffer_format(&run->messages, "%s: frame %llu at %s: recorded ", run->path,
+                      (unsigned long long)moment.frame, time);
+    toa_report_recorded(&run->messages, check);
+    toa_buffer_text(&run->messages, ", the engine says ");
+    toa_report_result(&run->messages, &check->answer);
+    toa_buffer_text(&run->messages, "\n");
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
@@ -245,6 +248,20 @@ static void replay_capture(case_run *run, toa_replay *replay)
     toa_buffer_free(&path);
 }
 
+/* Which flows a full table pushes out depends on where the hash puts them. */
+static void tell_pushed(case_run *run, const toa_replay *replay)
+{
+    toa_replay_totals totals;
+    toa_replay_totals_get(replay, &totals);
+    uint64_t n_pushed = totals.counters.pushed_pending + totals.counters.pushed_mapping;
+    if (run->status != TOA_CHECK_PASSED && n_pushed != 0) {
+        toa_buffer_format(&run->messages,
+                          "%s: %llu flows were pushed out: raise `records`, or the result may "
+                          "depend on the hash key\n",
+                          run->path, (unsigned long long)n_pushed);
+    }
+}
+
 static bool add_asks(const toa_case *parsed, toa_replay *replay)
 {
     for (size_t i = 0; i < parsed->n_asks; i++) {
@@ -276,6 +293,7 @@ static void run_case(case_run *run)
             run->status == TOA_CHECK_PASSED) {
             mismatch(run, "", 0);
         }
+        tell_pushed(run, replay);
     }
     toa_replay_free(replay);
     free(run->decisive);

@@ -3,18 +3,24 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "utf8.h"
+
+/* What is no UTF-8 becomes U+FFFD: JSON has no other bytes. */
 static void put_escaped(toa_buffer *out, const char *text)
 {
     toa_buffer_text(out, "\"");
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\') {
-            toa_buffer_text(out, "\\");
-            toa_buffer_put(out, text, 1);
-        } else if ((unsigned char)*text < 0x20) {
-            toa_buffer_format(out, "\\u%04x", (unsigned)(unsigned char)*text);
+    while (*text != '\0') {
+        uint32_t code = 0xfffd;
+        size_t len = toa_utf8_next(text, &code);
+        if (len == 0) {
+            toa_buffer_text(out, "\xef\xbf\xbd");
+        } else if (code < 0x20) {
+            toa_buffer_format(out, "\\u%04x", (unsigned)code);
         } else {
-            toa_buffer_put(out, text, 1);
+            toa_buffer_text(out, code == '"' || code == '\\' ? "\\" : "");
+            toa_buffer_put(out, text, len);
         }
+        text += len == 0 ? 1 : len;
     }
     toa_buffer_text(out, "\"");
 }

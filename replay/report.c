@@ -253,6 +253,16 @@ void toa_report_answer(toa_buffer *out, toa_report_form form, toa_moment moment,
     }
 }
 
+void toa_report_recorded(toa_buffer *out, const toa_check_answer *check)
+{
+    const toa_answer *said = &check->recorded.answer;
+    if (check->query.version == 1 && said->word != TOA_FOUND) {
+        toa_buffer_text(out, "not found");
+    } else {
+        toa_report_result(out, said);
+    }
+}
+
 void toa_report_query(toa_buffer *out, toa_report_form form, toa_moment moment,
                       const toa_check_answer *check)
 {
@@ -272,11 +282,7 @@ void toa_report_query(toa_buffer *out, toa_report_form form, toa_moment moment,
     text_answer(out, moment, &query->fake, &query->server, &check->answer);
     if (!check->agrees) {
         toa_buffer_text(out, "; recorded: ");
-        if (v1_miss) {
-            toa_buffer_text(out, "not found");
-        } else {
-            toa_report_result(out, said);
-        }
+        toa_report_recorded(out, check);
     }
     toa_buffer_text(out, "\n");
 }

@@ -31,6 +31,9 @@ void toa_report_answer(toa_buffer *out, toa_report_form form, toa_moment moment,
 void toa_report_query(toa_buffer *out, toa_report_form form, toa_moment moment,
                       const toa_check_answer *check);
 
+/* The recorded answer as text; version 1 knows no reasons: "not found". */
+void toa_report_recorded(toa_buffer *out, const toa_check_answer *check);
+
 void toa_report_summary(toa_buffer *out, toa_report_form form, const toa_replay_totals *totals);
 
 /* "203.0.113.9:51514 254 ack", and " vip 10.0.0.1:80" when it is named. */

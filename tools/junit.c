@@ -4,31 +4,29 @@
 #include <stdio.h>
 
 #include "buffer.h"
+#include "utf8.h"
 
-/* Text inside an attribute or an element. Bytes that XML 1.0 cannot hold become '?'. */
+/* Text inside an attribute. What is no UTF-8, or no character of XML 1.0 (section 2.2), becomes
+ * '?'; blanks that an attribute would lose (section 3.3.3) become references. */
+static void put_character(toa_buffer *out, const char *text, size_t len, uint32_t code)
+{
+    if (code == '&' || code == '<' || code == '>' || code == '"' || code == '\t' || code == '\n' ||
+        code == '\r') {
+        toa_buffer_format(out, "&#%u;", (unsigned)code);
+    } else if (len == 0 || code < 0x20 || code == 0xfffe || code == 0xffff) {
+        toa_buffer_text(out, "?");
+    } else {
+        toa_buffer_put(out, text, len);
+    }
+}
+
 static void put_escaped(toa_buffer *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            toa_buffer_text(out, "&amp;");
-            break;
-        case '<':
-            toa_buffer_text(out, "&lt;");
-            break;
-        case '>':
-            toa_buffer_text(out, "&gt;");
-            break;
-        case '"':
-            toa_buffer_text(out, "&quot;");
-            break;
-        case '\n':
-            toa_buffer_text(out, "&#10;");
-            break;
-        default:
-            toa_buffer_put(out, (unsigned char)*text < 0x20 ? "?" : text, 1);
-            break;
-        }
+    while (*text != '\0') {
+        uint32_t code = 0;
+        size_t len = toa_utf8_next(text, &code);
+        put_character(out, text, len, code);
+        text += len == 0 ? 1 : len;
     }
 }
 

@@ -176,8 +176,13 @@ for qualifier in kind=254 carrier=syn vip=10.0.0.1 ambiguous; do
 done
 refused 'a client has no free=' "ask 'free=3': holds of no_option alone" 'ask 1 10.0.1.7:40001 203.0.113.9:51514 free=3'
 refused 'what was never seen has no time' "ask 'ago=1': nothing is known" 'ask 1 10.0.1.7:40001 never_seen ago=1'
-row 'a recorded answer that is not the engine'\''s fails' 1 err 'recorded answer' "$toa" check $failing/query-disagrees.case
-row 'a recorded not-found that is not the engine'\''s fails' 1 err 'recorded answer' "$toa" check $failing/query-disagrees-not-found.case
+row 'a recorded answer that is not the engine'\''s fails' 1 err 'recorded 198.51.100.77:33333' "$toa" check $failing/query-disagrees.case
+row 'a recorded not-found that is not the engine'\''s fails' 1 err 'recorded not found' "$toa" check $failing/query-disagrees-not-found.case
+row '... and says frame, time and both answers' 1 err \
+    'query-disagrees.case: frame 7 at 5.000200000: recorded 198.51.100.77:33333, the engine says 203.0.113.9:51514 254 ack' \
+    "$toa" check $failing/query-disagrees.case
+printf 'capture %s/cases/table-syn-flood.pcap\nsource x\nrecords 16\nask 0 10.9.9.9:1 pending\n' "$corpus" >"$scratch/refused.case"
+row 'a failing case whose table was too small says so' 1 err 'flows were pushed out: raise `records`' "$toa" check "$scratch/refused.case"
 row 'a cut capture is unreadable' 3 err 'capture-cut.pcap' "$toa" check $failing/capture-cut.case
 row 'many cases end with a count' 0 out ' passed, 0 failed' "$toa" check -j 2 cases
 row 'a number of jobs is a number' 2 err 'from 1 to 256' "$toa" check -j 0 cases
@@ -222,6 +227,16 @@ row 'a pipe among cases is not waited for' 3 err 'z.case: not a file' timeout 10
 row 'a pipe that is named is a case' 3 err 'nowhere.pcap' "$toa" check <(printf 'capture /nowhere.pcap\nsource x\n')
 
 row 'a name too long for a file is one of option bytes' 0 out '150 bytes: more than the 40' "$toa" inspect "$(printf 'f%.0s' {1..300})"
+
+# ---- Names that are not UTF-8, or hold what XML does not
+odd=$scratch/$'\xff\xc3\xa4\x01<&"\t\xed\xa0\x80'
+mkdir "$odd" && cp cases/carrier-syn.pcap "$odd" && cp "$failing/ask-wrong-reason.case" "$failing/one-connection.pcap" "$odd"
+row 'JSON has U+FFFD for what is no UTF-8, and keeps what is' 0 out $'/\xef\xbf\xbd\xc3\xa4\\u0001<&\\"\\u0009\xef\xbf\xbd' \
+    "$toa" inspect --json "$odd/carrier-syn.pcap"
+row 'JUnit has ? for what XML cannot hold' 1 out '0 passed, 1 failed' "$toa" check --junit "$scratch/j.xml" "$odd"
+row '... and keeps what it can' 0 out $'/?\xc3\xa4?&#60;&#38;&#34;&#9;???/' cat "$scratch/j.xml"
+python3 -c 'import sys, xml.dom.minidom as xml; xml.parse(sys.argv[1])' "$scratch/j.xml" 2>"$scratch/err"
+verdict '... so that it is XML' "$([ $? -eq 0 ] && echo true || echo false)"
 
 printf '%d passed, %d failed\n' "$n_passed" "$n_failed"
 [ "$n_failed" -eq 0 ]

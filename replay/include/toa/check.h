@@ -35,7 +35,7 @@ typedef struct toa_check_result {
 
 typedef struct toa_check_options {
     bool bless;
-    uint64_t hash_key; /* of the engine; no result may depend on it */
+    uint64_t hash_key; /* of the engine; nothing depends on it while no flow is pushed out */
 } toa_check_options;
 
 /*
