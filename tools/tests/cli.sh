@@ -114,7 +114,7 @@ done
 links=()
 for type in 6 7 8 9 10 50 104 105 107 109 117 119 122 127 163 192; do
     links+=("$scratch/link-$type.pcap")
-    { head -c 20 $one && printf "\\x$(printf %x $type)\\0\\0\\0" && tail -c +25 $one; } >"${links[-1]}"
+    { head -c 20 $one && printf %b "\\x$(printf %x "$type")\\0\\0\\0" && tail -c +25 $one; } >"${links[-1]}"
 done
 row 'a filter works on many link types' 3 out 'learn' "$toa" replay -f 'greater 1' "${links[@]}" $one
 row 'the summary alone is one line' 0 out '{"event":"summary","frames":4,"verdicts":{"pass":3,"learn":1},"mappings":1,"lookups":{}}' "$toa" replay --json --summary $one
