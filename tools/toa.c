@@ -5,15 +5,11 @@
 #include "cli.h"
 
 static const cli_command *const commands[] = {
-    &replay_command,
-    &check_command,
+    &replay_command,  &check_command,
 #ifdef TOA_WITH_SERVICE
-    &capture_command,
-    &serve_command,
-    &query_command,
+    &capture_command, &serve_command,   &query_command,
 #endif
-    &inspect_command,
-    &version_command,
+    &inspect_command, &version_command,
 };
 
 static void print_usage(FILE *to)

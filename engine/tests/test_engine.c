@@ -846,7 +846,7 @@ static void test_answers_do_not_depend_on_the_hash_key(void **state)
 {
     enum { KEYS = 8, FLOWS = 300 };
     size_t size = toa_engine_size(4096);
-    toa_word first[FLOWS];
+    toa_word first[FLOWS] = {TOA_FOUND};
     (void)state;
     for (uint64_t key = 0; key < KEYS; key++) {
         toa_config config = plain_config();
