@@ -212,9 +212,11 @@ typedef bool find(const world *w, size_t i, toa_mapping *out);
 static bool find_engine(const world *w, size_t i, toa_mapping *out)
 {
     toa_answer answer;
-    toa_word word = toa_engine_lookup(w->engine, &w->asked[i], NULL, (toa_time)w->n, &answer);
+    if (toa_engine_lookup(w->engine, &w->asked[i], NULL, (toa_time)w->n, &answer) != TOA_FOUND) {
+        return false;
+    }
     *out = answer.mapping;
-    return word == TOA_FOUND;
+    return true;
 }
 
 static bool find_keyed4(const world *w, size_t i, toa_mapping *out)

@@ -624,16 +624,17 @@ void toa_engine_expect(const toa_engine *engine, const toa_segment *segments, si
 
 /* ---- Readers --------------------------------------------------------------------------------- */
 
-/* ::ffff:1.2.3.4, as a socket for both versions gives it, is 1.2.3.4 (RFC 4291, 2.5.5.2). */
-static toa_endpoint unmapped(const toa_endpoint *endpoint)
+/* ::ffff:1.2.3.4, as a socket for both versions gives it, is 1.2.3.4 (RFC 4291, 2.5.5.2): then
+ * `room` is that, and else the endpoint is what it is. */
+static const toa_endpoint *unmapped(const toa_endpoint *endpoint, toa_endpoint *room)
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     if (endpoint->version != 6 || memcmp(endpoint->ip, mapped, sizeof mapped) != 0) {
-        return *endpoint;
+        return endpoint;
     }
-    toa_endpoint v4 = {.port = endpoint->port, .version = 4, .has_port = endpoint->has_port};
-    memcpy(v4.ip, endpoint->ip + sizeof mapped, 4);
-    return v4;
+    *room = (toa_endpoint){.port = endpoint->port, .version = 4, .has_port = endpoint->has_port};
+    memcpy(room->ip, endpoint->ip + sizeof mapped, 4);
+    return room;
 }
 
 /* Why a record that has no live mapping has none. */
@@ -719,9 +720,10 @@ static void choose_flow(const toa_engine *engine, uint64_t hash, const toa_endpo
 toa_word toa_engine_lookup(const toa_engine *engine, const toa_endpoint *fake,
                            const toa_endpoint *server, toa_time now, toa_answer *answer)
 {
-    toa_endpoint peer = unmapped(fake);
-    toa_endpoint local = server == NULL ? nobody : unmapped(server);
-    uint64_t hash = toa_table_hash(&engine->table, &peer);
+    toa_endpoint rooms[2];
+    const toa_endpoint *peer = unmapped(fake, &rooms[0]);
+    const toa_endpoint *local = server == NULL ? NULL : unmapped(server, &rooms[1]);
+    uint64_t hash = toa_table_hash(&engine->table, peer);
     choice chosen;
     toa_time latest = toa_engine_now(engine);
 
@@ -734,7 +736,7 @@ toa_word toa_engine_lookup(const toa_engine *engine, const toa_endpoint *fake,
     chosen.any_miss = false;
     chosen.ambiguous = false;
     now = now < latest ? latest : now;
-    choose_flow(engine, hash, &peer, server == NULL ? NULL : &local, now, &chosen);
+    choose_flow(engine, hash, peer, local, now, &chosen);
     answer_clear(answer);
     if (!chosen.any_live && !chosen.any_miss) {
         answer->word = toa_table_lost(&engine->table, hash) ? TOA_REPLACED : TOA_NEVER_SEEN;

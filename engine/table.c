@@ -102,23 +102,47 @@ void toa_table_touch(const toa_table *table, uint64_t hash)
     (void)time_of(second, 0);
 }
 
-static inline void candidates_of(const toa_table *table, size_t index, uint64_t tag,
-                                 toa_candidates *out)
+/* The tags of both buckets: all loaded before the first question, so that two lines are one wait.
+ */
+typedef struct tags {
+    uint64_t words[4];
+} tags;
+
+static inline tags tags_load(const toa_table *table, size_t first, size_t second)
 {
-    for (size_t half = 0; half < 2; half++) {
-        uint64_t lanes = lanes_equal(tags_of(&table->buckets[index], half), tag);
-        while (lanes != 0) {
-            out->places[out->n++] = index * TOA_BUCKET_RECORDS + half * 4 + lane_take(&lanes);
-        }
-    }
+    return (tags){{tags_of(&table->buckets[first], 0), tags_of(&table->buckets[first], 1),
+                   tags_of(&table->buckets[second], 0), tags_of(&table->buckets[second], 1)}};
+}
+
+/* Whether any lane may be of this flow: lanes_equal of all four, and for nearly every new flow and
+ * every miss the only question. */
+static inline bool tags_have(const tags *all, uint64_t tag)
+{
+    const uint64_t ones = UINT64_C(0x0001000100010001);
+    const uint64_t bits = TAG_HASH * ones;
+    const uint64_t wanted = tag * ones;
+    uint64_t differ =
+        (((all->words[0] ^ wanted) & bits) + bits) & (((all->words[1] ^ wanted) & bits) + bits) &
+        (((all->words[2] ^ wanted) & bits) + bits) & (((all->words[3] ^ wanted) & bits) + bits);
+    return (~differ & ones << TAG_HASH_BITS) != 0;
 }
 
 void toa_table_candidates(const toa_table *table, uint64_t hash, toa_candidates *out)
 {
-    uint64_t tag = tag_hash(hash);
+    const size_t index[2] = {first_bucket(table, hash), second_bucket(table, hash)};
+    const uint64_t tag = tag_hash(hash);
+    const tags all = tags_load(table, index[0], index[1]);
     out->n = 0;
-    candidates_of(table, first_bucket(table, hash), tag, out);
-    candidates_of(table, second_bucket(table, hash), tag, out);
+    if (!tags_have(&all, tag)) {
+        return;
+    }
+    for (size_t word = 0; word < 4; word++) {
+        uint64_t lanes = lanes_equal(all.words[word], tag);
+        while (lanes != 0) {
+            out->places[out->n++] =
+                index[word / 2] * TOA_BUCKET_RECORDS + word % 2 * 4 + lane_take(&lanes);
+        }
+    }
 }
 
 static inline void word_read(const _Atomic uint64_t *from, uint8_t *to)
@@ -157,8 +181,7 @@ bool toa_table_read(const toa_table *table, toa_place place, toa_record *out)
     const toa_bucket *bucket = &table->buckets[place / TOA_BUCKET_RECORDS];
     const _Atomic uint64_t *from = &table->records[place * TOA_RECORD_WORDS];
     const size_t lane = place % TOA_BUCKET_RECORDS;
-    toa_record record;
-    uint8_t *to = (uint8_t *)&record;
+    uint8_t *to = (uint8_t *)out;
     uint32_t before;
     uint32_t behind;
     do {
@@ -172,7 +195,6 @@ bool toa_table_read(const toa_table *table, toa_place place, toa_record *out)
         words_read(from + 12, to + 96);
         behind = atomic_load_explicit(&bucket->seq, memory_order_relaxed);
     } while (before != behind || before % 2 != 0);
-    *out = record;
     return true;
 }
 
@@ -193,40 +215,29 @@ static bool flow_equal(const toa_table *table, toa_place place, const uint64_t k
     return differ == 0;
 }
 
-/* A bucket's place with this flow. */
-static inline toa_place bucket_find(const toa_table *table, size_t index, uint64_t lanes[2],
-                                    const uint64_t key[KEY_WORDS])
+toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,
+                         const toa_endpoint *server)
 {
-    for (size_t half = 0; half < 2; half++) {
-        while (lanes[half] != 0) {
-            toa_place place = index * TOA_BUCKET_RECORDS + half * 4 + lane_take(&lanes[half]);
+    const size_t index[2] = {first_bucket(table, hash), second_bucket(table, hash)};
+    const uint64_t tag = tag_hash(hash);
+    const tags all = tags_load(table, index[0], index[1]);
+    if (!tags_have(&all, tag)) {
+        return TOA_NO_PLACE;
+    }
+    const toa_endpoint ends[2] = {*fake, *server};
+    uint64_t key[KEY_WORDS];
+    memcpy(key, ends, sizeof key);
+    for (size_t word = 0; word < 4; word++) {
+        uint64_t lanes = lanes_equal(all.words[word], tag);
+        while (lanes != 0) {
+            toa_place place =
+                index[word / 2] * TOA_BUCKET_RECORDS + word % 2 * 4 + lane_take(&lanes);
             if (flow_equal(table, place, key)) {
                 return place;
             }
         }
     }
     return TOA_NO_PLACE;
-}
-
-toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,
-                         const toa_endpoint *server)
-{
-    const size_t first = first_bucket(table, hash);
-    const size_t second = second_bucket(table, hash);
-    const uint64_t tag = tag_hash(hash);
-    /* All four words before the first question, so that two cache misses are one wait. */
-    uint64_t in_first[2] = {lanes_equal(tags_of(&table->buckets[first], 0), tag),
-                            lanes_equal(tags_of(&table->buckets[first], 1), tag)};
-    uint64_t in_second[2] = {lanes_equal(tags_of(&table->buckets[second], 0), tag),
-                             lanes_equal(tags_of(&table->buckets[second], 1), tag)};
-    if ((in_first[0] | in_first[1] | in_second[0] | in_second[1]) == 0) {
-        return TOA_NO_PLACE; /* every new flow */
-    }
-    toa_endpoint ends[2] = {*fake, *server};
-    uint64_t key[KEY_WORDS];
-    memcpy(key, ends, sizeof key);
-    toa_place found = bucket_find(table, first, in_first, key);
-    return found != TOA_NO_PLACE ? found : bucket_find(table, second, in_second, key);
 }
 
 /* Bit 14 of each lane that is free. */

@@ -121,7 +121,8 @@ void toa_table_lose(const toa_table *table, toa_place place, toa_worth worth);
 /* Whether a flow of this hash was pushed out of here lately; wrong for one hash of 2^30. */
 bool toa_table_lost(const toa_table *table, uint64_t hash);
 
-/* A copy of the record at a place; false when it is free. Any thread. */
+/* A copy of the record at a place; false when it is free, and *out then means nothing. Any thread.
+ */
 bool toa_table_read(const toa_table *table, toa_place place, toa_record *out);
 
 /* The places that may hold flows of this hash. */
