@@ -93,15 +93,14 @@ toa_fetcher *toa_fetcher_new(void)
     return fetcher;
 }
 
-/* The lock is part of what even a const fetcher may touch. */
-static void lock(const toa_fetcher *fetcher)
+static void lock(toa_fetcher *fetcher)
 {
-    (void)pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&fetcher->lock);
+    (void)pthread_mutex_lock(&fetcher->lock);
 }
 
-static void unlock(const toa_fetcher *fetcher)
+static void unlock(toa_fetcher *fetcher)
 {
-    (void)pthread_mutex_unlock((pthread_mutex_t *)(uintptr_t)&fetcher->lock);
+    (void)pthread_mutex_unlock(&fetcher->lock);
 }
 
 toa_fetcher *toa_fetcher_hold(toa_fetcher *fetcher)
@@ -280,7 +279,7 @@ void toa_fetcher_stop(toa_fetcher *fetcher)
 
 /* ---- Asking ---------------------------------------------------------------------------------- */
 
-int toa_fetcher_status(const toa_fetcher *fetcher)
+int toa_fetcher_status(toa_fetcher *fetcher)
 {
     int status = 0;
     if (fetcher == NULL) {
@@ -296,7 +295,7 @@ int toa_fetcher_status(const toa_fetcher *fetcher)
     return status;
 }
 
-int toa_fetcher_error(const toa_fetcher *fetcher)
+int toa_fetcher_error(toa_fetcher *fetcher)
 {
     int code = TOA_FETCHER_UNKNOWN;
     if (fetcher != NULL) {
@@ -307,7 +306,7 @@ int toa_fetcher_error(const toa_fetcher *fetcher)
     return code;
 }
 
-void *toa_fetcher_thread(const toa_fetcher *fetcher)
+void *toa_fetcher_thread(toa_fetcher *fetcher)
 {
     void *thread = NULL;
     if (fetcher != NULL) {

@@ -171,7 +171,7 @@ static bool accept_all(const connections_plan *plan, int server, clients *all,
                        connections_result *result)
 {
     for (size_t i = 0; i < plan->n; i++) {
-        address peer;
+        address peer = {.any = {.sa_family = AF_UNSPEC}};
         socklen_t len = sizeof peer;
         int accepted = accept4(server, &peer.any, &len, SOCK_CLOEXEC);
         if (accepted < 0) {

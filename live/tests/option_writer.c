@@ -297,8 +297,8 @@ void option_writer_stop(option_writer *writer)
     if (writer->cgroup_fd >= 0) {
         (void)close(writer->cgroup_fd);
     }
-    if (writer->real != NULL) {
-        (void)munmap((void *)(uintptr_t)writer->real, N_PORTS * sizeof(uint64_t));
+    if (writer->mapped != NULL) {
+        (void)munmap(writer->mapped, N_PORTS * sizeof(uint64_t));
     }
     if (writer->map_fd >= 0) {
         (void)close(writer->map_fd);
@@ -318,6 +318,7 @@ static bool start(option_writer *writer, unsigned version, unsigned carriers, co
         return false;
     }
     writer->real = real;
+    writer->mapped = real;
     *why = "no cgroup v2";
     if (!enter_cgroup(writer)) {
         writer->cgroup[0] = '\0';

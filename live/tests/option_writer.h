@@ -24,6 +24,7 @@ typedef struct option_writer {
     int map_fd;
     int program_fd;
     volatile uint64_t *real; /* of 65536 */
+    void *mapped;            /* the same, to be unmapped */
 } option_writer;
 
 /* From now on, connects of this process carry options. Whether it could; *why says what is missing.

@@ -73,13 +73,13 @@ TOA_API void toa_fetcher_fail(toa_fetcher *fetcher, int code);
 TOA_API void toa_fetcher_stop(toa_fetcher *fetcher);
 
 /* 0: not started, or stopped; 1: captures; -1: the start failed, or the interface is away. */
-TOA_API int toa_fetcher_status(const toa_fetcher *fetcher);
+TOA_API int toa_fetcher_status(toa_fetcher *fetcher);
 
 /* The capture thread (HANDLE on Windows, pthread_t elsewhere); NULL without one. Closed by stop. */
-TOA_API void *toa_fetcher_thread(const toa_fetcher *fetcher);
+TOA_API void *toa_fetcher_thread(toa_fetcher *fetcher);
 
 /* The code of the last start. */
-TOA_API int toa_fetcher_error(const toa_fetcher *fetcher);
+TOA_API int toa_fetcher_error(toa_fetcher *fetcher);
 
 /*
  * Who is behind this peer? Addresses and ports in network order, as accept() gives them. Returns 1
