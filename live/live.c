@@ -57,6 +57,7 @@ struct state {
     toa_time counted_at;        /* ring: when the kernel was asked for its counts */
     bool broken;                /* ring: the handle has failed */
     _Atomic unsigned n_wanting; /* lookups that want the ring */
+    _Atomic unsigned n_urgent;  /* others that want it, and go before lookups */
 
     toa_mutex news_mutex;
     toa_condition news;
@@ -234,9 +235,20 @@ static bool read_queued(state *own)
     return own->capture.n_read != before;
 }
 
+/* For all but lookups, which could keep the ring among themselves for ever. */
+static void take_ring(state *own)
+{
+    (void)atomic_fetch_add(&own->n_urgent, 1);
+    toa_mutex_lock(&own->ring);
+    (void)atomic_fetch_sub(&own->n_urgent, 1);
+}
+
 /* What a lookup does before it answers. */
 static void drain_for_lookup(state *own)
 {
+    while (atomic_load(&own->n_urgent) != 0) {
+        toa_thread_sleep(MILLISECOND / 50);
+    }
     (void)atomic_fetch_add(&own->n_wanting, 1);
     toa_mutex_lock(&own->ring);
     (void)atomic_fetch_sub(&own->n_wanting, 1);
@@ -291,7 +303,7 @@ __attribute__((format(printf, 3, 4))) static void change(state *own, toa_live_er
 
 static void close_capture(state *own)
 {
-    toa_mutex_lock(&own->ring);
+    take_ring(own);
     toa_ring_close(&own->capture);
     toa_mutex_unlock(&own->ring);
 }
@@ -314,7 +326,7 @@ static void reopen(state *own, const toa_interface *interface)
         return;
     }
     own->opened_at = now;
-    toa_mutex_lock(&own->ring);
+    take_ring(own);
     toa_live_error error =
         toa_ring_open(&own->capture, interface, &own->options, text, sizeof text);
     own->broken = false;
@@ -337,7 +349,7 @@ static void look_at_interface(state *own)
     toa_live_error error = toa_interface_find(own->interface_wanted, &found);
     bool there = error == TOA_LIVE_OK;
 
-    toa_mutex_lock(&own->ring);
+    take_ring(own);
     bool broken = own->broken || own->capture.handle == NULL;
     toa_mutex_unlock(&own->ring);
     bool same = there && found.index == own->interface.index && !broken;
@@ -684,7 +696,7 @@ toa_word toa_live_lookup(toa_live *live, const toa_endpoint *fake, const toa_end
 void toa_live_counters_get(const toa_live *live, toa_live_counters *out)
 {
     state *own = live->own;
-    toa_mutex_lock(&own->ring);
+    take_ring(own);
     ask_kernel(own, clock_now());
     toa_mutex_unlock(&own->ring);
     *out = (toa_live_counters){

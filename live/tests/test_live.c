@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 #include <linux/if_packet.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -80,6 +81,8 @@ static toa_live *start(const char *interface, changes *seen)
     return live;
 }
 
+static int sender = -1; /* one for all: closing a packet socket waits for all processors */
+
 /* Sends a frame of these layers out of an interface; if it is TCP, a SYN from this port. */
 static void send_syn(const char *interface, const char *layers, uint16_t port)
 {
@@ -94,14 +97,12 @@ static void send_syn(const char *interface, const char *layers, uint16_t port)
         frame_set16(tcp, port);
         tcp[13] = TOA_TCP_SYN;
     }
-    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
+    assert_true(sender >= 0);
     ssize_t sent =
-        sendto(fd, frame_bytes(&f), frame_len(&f), 0, (const struct sockaddr *)&to, sizeof to);
+        sendto(sender, frame_bytes(&f), frame_len(&f), 0, (const struct sockaddr *)&to, sizeof to);
     if (sent != (ssize_t)frame_len(&f)) {
         fail_msg("%s out of %s: %zd", layers, interface, sent);
     }
-    (void)close(fd);
 }
 
 static toa_endpoint fake_of(const char *text, uint16_t port)
@@ -285,7 +286,10 @@ static void a_thousand_starts_and_stops_leave_nothing(void **state)
     printf("  %zu KiB before, %zu KiB after\n", before, after);
     assert_int_equal(entries("/proc/self/fd"), files);
     assert_int_equal(entries("/proc/self/task"), threads);
+#if !defined(__SANITIZE_THREAD__) &&                                                               \
+    !defined(__SANITIZE_ADDRESS__) /* they keep memory themselves */
     assert_true(after < before + 1024);
+#endif
     toa_live_stop(NULL);
 }
 
@@ -383,10 +387,14 @@ static void a_lookup_waits_for_what_is_late(void **state)
 /* ---- Interfaces that come and go
  * ------------------------------------------------------------------- */
 
+/* Sends until one is there: a veth drops frames for a moment after its peer came up. */
 static void expect_found(toa_live *live, uint16_t port)
 {
-    send_syn("outside", "eth ip4 tcp", port);
-    assert_int_equal(ask(live, FRAME_SOURCE_4, port, 0), TOA_FOUND);
+    toa_time end = toa_live_now(live) + 5 * SECOND;
+    do {
+        send_syn("outside", "eth ip4 tcp", port);
+        assert_true(toa_live_now(live) < end);
+    } while (ask(live, FRAME_SOURCE_4, port, MILLISECOND) != TOA_FOUND);
 }
 
 static void an_interface_goes_down_and_up(void **state)
@@ -540,5 +548,7 @@ int main(void)
     if (!command("ip link add inside type veth peer name outside && ip link del inside")) {
         namespace_skip("captures", "no veth interfaces, or no ip (iproute2)");
     }
+    (void)mallopt(M_ARENA_MAX, 1); /* memory that threads leave to others is no leak */
+    sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
