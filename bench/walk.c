@@ -41,10 +41,10 @@ static const layout layouts[] = {
 
 static void read_ours(const toa_dialects *dialects, const layout *l)
 {
+    const toa_segment segment = {.options = toa_options_begin(l->options, l->len, l->len)};
     toa_sighting sighting;
     for (unsigned i = 0; i < CALLS; i++) {
-        (void)toa_options_read(dialects, TOA_DUPLICATES_FIRST, l->syn,
-                               (toa_options){.at = l->options, .left = l->len}, &sighting);
+        (void)toa_options_read(dialects, TOA_DUPLICATES_FIRST, l->syn, segment.options, &sighting);
     }
 }
 

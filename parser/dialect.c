@@ -8,8 +8,8 @@
 
 #include <string.h>
 
+#include "decode.h"
 #include "name.h"
-#include "reader.h"
 
 static const toa_row tencent[] = {
     {.kind = 200, .len = 8, .client_version = 4, .client_port_at = 2, .client_ip_at = 4},
@@ -197,26 +197,6 @@ const char *toa_dialects_add_row(toa_dialects *dialects, const toa_row *row)
     return NULL;
 }
 
-/* Writes the endpoint field by field; a struct made first and copied takes twice the instructions.
- */
-static void endpoint_decode(const uint8_t *option, uint8_t version, uint8_t ip_at, uint8_t port_at,
-                            toa_endpoint *out)
-{
-    if (version == 6) {
-        memcpy(out->ip, option + ip_at, 16);
-    } else {
-        memset(out->ip, 0, 16);
-        memcpy(out->ip, option + ip_at, 4);
-    }
-    out->port = 0;
-    if (port_at != 0) {
-        toa_reader port = {.at = option + port_at, .left = 2};
-        (void)toa_read_u16(&port, &out->port);
-    }
-    out->version = version;
-    out->has_port = port_at != 0;
-}
-
 bool toa_row_decode(const toa_row *row, const toa_option *option, toa_endpoint *client,
                     toa_endpoint *vip)
 {
@@ -225,13 +205,14 @@ bool toa_row_decode(const toa_row *row, const toa_option *option, toa_endpoint *
         return false;
     }
     if (row->client_version != 0) {
-        endpoint_decode(option->bytes, row->client_version, row->client_ip_at, row->client_port_at,
-                        client);
+        toa_endpoint_decode_(option->bytes, row->client_version, row->client_ip_at,
+                             row->client_port_at, client);
     } else {
         memset(client, 0, sizeof *client);
     }
     if (row->vip_version != 0) {
-        endpoint_decode(option->bytes, row->vip_version, row->vip_ip_at, row->vip_port_at, vip);
+        toa_endpoint_decode_(option->bytes, row->vip_version, row->vip_ip_at, row->vip_port_at,
+                             vip);
     } else {
         memset(vip, 0, sizeof *vip);
     }

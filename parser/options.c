@@ -16,9 +16,10 @@ toa_word toa_options_next(toa_options *walk, toa_option *out)
 toa_word toa_options_read(const toa_dialects *dialects, toa_duplicates policy, bool syn,
                           toa_options options, toa_sighting *out)
 {
-    toa_walk_skip_unknown_(dialects, &options);
-    if (options.left == 0 && options.missing == 0) {
-        return TOA_NO_OPTION; /* nearly every segment */
+    /* Nearly every segment. What needs registers and a loop is called only for the others. */
+    if (options.missing == 0 &&
+        (options.left == 0 || toa_walk_is_common_(dialects, options.at, options.left))) {
+        return TOA_NO_OPTION;
     }
     return toa_sighting_read_(dialects, policy, syn, options, out);
 }

@@ -45,13 +45,23 @@ static inline toa_word toa_walk_step_(toa_options *walk, toa_option *out)
     return TOA_FOUND;
 }
 
-/* Whether a timestamp is all that is left, laid out as nearly every segment of an open connection
- * has it (RFC 7323, appendix A): one comparison instead of three steps. */
-static inline bool toa_walk_is_timestamp_(const toa_options *walk)
+/*
+ * Whether all that is left is one of two layouts that a few comparisons tell, and of kinds that no
+ * dialect knows: a timestamp, as nearly every segment of an open connection has it (RFC 7323,
+ * appendix A), or what Linux puts on a SYN (segment size, selective ACKs, timestamp, window scale).
+ */
+static inline bool toa_walk_is_common_(const toa_dialects *dialects, const uint8_t *at, size_t left)
 {
-    static const uint8_t layout[4] = {TOA_KIND_NO_OPERATION, TOA_KIND_NO_OPERATION,
-                                      TOA_KIND_TIMESTAMP, 10};
-    return walk->left == 12 && memcmp(walk->at, layout, sizeof layout) == 0;
+    static const uint8_t timestamp[4] = {TOA_KIND_NO_OPERATION, TOA_KIND_NO_OPERATION,
+                                         TOA_KIND_TIMESTAMP, 10};
+    static const uint8_t sack_timestamp[4] = {4, 2, TOA_KIND_TIMESTAMP, 10};
+    const uint8_t *row_of = dialects->row_of_kind;
+    if (left == 12) {
+        return memcmp(at, timestamp, sizeof timestamp) == 0 && row_of[TOA_KIND_TIMESTAMP] == 0;
+    }
+    return left == 20 && memcmp(at + 4, sack_timestamp, sizeof sack_timestamp) == 0 && at[0] == 2 &&
+           at[1] == 4 && at[16] == TOA_KIND_NO_OPERATION && at[17] == 3 && at[18] == 3 &&
+           (row_of[2] | row_of[3] | row_of[4] | row_of[TOA_KIND_TIMESTAMP]) == 0;
 }
 
 /*
@@ -63,10 +73,6 @@ static inline void toa_walk_skip_unknown_(const toa_dialects *dialects, toa_opti
     const uint8_t *at = walk->at;
     size_t left = walk->left;
 
-    if (toa_walk_is_timestamp_(walk) && dialects->row_of_kind[TOA_KIND_TIMESTAMP] == 0) {
-        at += 12;
-        left = 0;
-    }
     while (left >= 2) {
         size_t len = at[1];
         if (at[0] <= TOA_KIND_NO_OPERATION) {
@@ -84,8 +90,31 @@ static inline void toa_walk_skip_unknown_(const toa_dialects *dialects, toa_opti
     walk->left = left;
 }
 
-/* toa_options_read, without the short cuts. */
+/* The kind that RFC 4727 gives to experiments and LVS gives to TOA. */
+enum { TOA_KIND_EXPERIMENT = 254 };
+
+/* RFC 6994: an experiment id stands where TOA has the port. The option has a client's address, so
+ * its body is not shorter than an id. */
+static inline bool toa_is_experiment_(const uint8_t *option)
+{
+    if (option[0] != TOA_KIND_EXPERIMENT) {
+        return false;
+    }
+    switch (option[2] << 8 | option[3]) {
+    case 0xf989: /* Fast Open, RFC 7413 */
+    case 0xe2d4: /* SMC, RFC 7609 */
+    case 0xacc0: /* Accurate ECN, order 0 */
+    case 0xacce: /* Accurate ECN, order 1 */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* toa_options_read without its short cuts, and without any. */
 toa_word toa_sighting_read_(const toa_dialects *dialects, toa_duplicates policy, bool syn,
+                            toa_options options, toa_sighting *out);
+toa_word toa_sighting_pick_(const toa_dialects *dialects, toa_duplicates policy, bool syn,
                             toa_options options, toa_sighting *out);
 
 #endif

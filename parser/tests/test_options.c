@@ -683,9 +683,79 @@ static void test_random_lists(void **state)
     }
 }
 
+#define TIMESTAMP "\x01\x01\x08\x0a\x11\x22\x33\x44\x55\x66\x77\x88"
+#define LINUX_SYN "\x02\x04\x05\xb4\x04\x02\x08\x0a\x11\x22\x33\x44\0\0\0\0\x01\x03\x03\x07"
+#define TOA_V4    "\xfe\x08\x9c\x41\xcb\x00\x71\x09"
+#define TOA_V6    "\xfe\x14\x9c\x41\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x09"
+
+/* The layouts for which the walk has short cuts, and whatever differs from them in one byte. */
+static void test_common_layouts_and_their_neighbours(void **state)
+{
+#define LAYOUT(text)                                                                               \
+    {                                                                                              \
+        sizeof(text) - 1, (const uint8_t *)(text)                                                  \
+    }
+    static const struct {
+        size_t len;
+        const uint8_t *bytes;
+    } layouts[] = {
+        LAYOUT(TIMESTAMP),           LAYOUT(LINUX_SYN),        LAYOUT(TOA_V4 TIMESTAMP),
+        LAYOUT(TOA_V4 LINUX_SYN),    LAYOUT(TIMESTAMP TOA_V4), LAYOUT(LINUX_SYN TOA_V4),
+        LAYOUT(TOA_V6 LINUX_SYN),    LAYOUT(TOA_V4 TOA_V4),    LAYOUT(TOA_V4),
+        LAYOUT(TOA_V4 "\x01\x01\0"),
+    };
+    static const uint8_t values[] = {0,  1,  2,  3,   4,   5,   7,   8,  9,
+                                     10, 11, 28, 200, 250, 253, 254, 255};
+    (void)state;
+    toa_dialects dialects;
+    toa_dialects_clear(&dialects);
+    for (unsigned i = 0; i < SLOW_DIALECTS; i++) {
+        const char *name = toa_dialect_at(i)->name;
+        assert_null(toa_dialects_add(&dialects, name, strlen(name)));
+    }
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        for (size_t at = 0; at < layouts[i].len; at++) {
+            for (size_t v = 0; v < sizeof values; v++) {
+                uint8_t bytes[TOA_OPTIONS_MAX];
+                memcpy(bytes, layouts[i].bytes, layouts[i].len);
+                bytes[at] = values[v];
+                toa_duplicates policy = (toa_duplicates)((at + v) % 3);
+                compare_at_every_cut(&dialects, (1U << SLOW_DIALECTS) - 1, policy, v % 2 == 0,
+                                     bytes, layouts[i].len);
+            }
+        }
+    }
+}
+
+/* A row of the caller's own for a kind of Linux's SYN: that is no layout to step over then. */
+static void test_linux_syn_as_toa(void **state)
+{
+    static const toa_row row = {
+        .kind = 8, .len = 10, .client_version = 4, .client_port_at = 6, .client_ip_at = 2};
+    static const char text[] = TOA_V4 LINUX_SYN;
+    toa_dialects dialects;
+    toa_sighting said;
+    (void)state;
+    toa_dialects_clear(&dialects);
+    assert_null(toa_dialects_add_row(&dialects, &row));
+    for (size_t from = 0; from <= 8; from += 8) {
+        size_t len = sizeof text - 1 - from;
+        question asked = {&dialects, TOA_DUPLICATES_FIRST, true, len};
+        assert_int_equal(read_guarded(&asked, (const uint8_t *)text + from, len, &said), TOA_FOUND);
+        check_endpoint(&said.client, "17.34.51.68:0");
+    }
+    assert_null(toa_dialects_add(&dialects, "lvs", 3));
+    question both = {&dialects, TOA_DUPLICATES_FIRST, true, sizeof text - 1};
+    assert_int_equal(read_guarded(&both, (const uint8_t *)text, sizeof text - 1, &said), TOA_FOUND);
+    check_endpoint(&said.client, "203.0.113.9:40001");
+    assert_int_equal(said.n_toas, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_common_layouts_and_their_neighbours),
+        cmocka_unit_test(test_linux_syn_as_toa),
         cmocka_unit_test(test_walk),
         cmocka_unit_test(test_begin),
         cmocka_unit_test(test_read),
