@@ -79,6 +79,9 @@ static int connect_once(const connections_plan *plan, size_t i)
     int client = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     (void)loopback(plan->version, port, &from);
+    if (plan->version == 4) { /* no port is used again while the server may remember it */
+        from.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)((plan->first + i) / N_PORTS));
+    }
     plan->writer->real[port] = i & 0x00ffffff;
     bool done = client >= 0 && setsockopt(client, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
                 setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0 &&

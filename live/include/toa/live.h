@@ -6,11 +6,21 @@
  *
  *   No race   The kernel hands a segment to packet sockets before TCP acts on it, so when accept()
  *             returns, the segments of the handshake are captured, though perhaps not read yet. A
- *             lookup that would miss reads them itself first, and then answers.
+ *             lookup reads first what was captured until it began, and then answers: found too, for
+ *             the ACK's TOA replaces the SYN's, and a new SYN ends what its flow had before.
  *   Clock     CLOCK_MONOTONIC, read when a segment is taken from the ring: a step of the wall clock
  *             changes no answer.
  *   Memory    Allocated at start, fixed from then on.
  *   Threads   start and stop of one handle from one thread at a time; everything else from any.
+ *   Rights    CAP_NET_RAW to start. The capture thread needs it again whenever the interface has to
+ *             be opened anew, so who drops rights keeps them for that thread (toa_live_thread), or
+ *             lives with a capture that stays lost when its interface is deleted.
+ *
+ * What the filter keeps in the kernel, the engine does not count. The one answer that this changes
+ * is no_option: the handshake is over for the engine with the first segment that it sees behind the
+ * SYN, and here that is one with a TOA, or FIN or RST. Until then the answer is pending. With
+ * `acks`, segments without data come up too, and no_option is known at once; docs/LIVE.md says what
+ * it costs.
  */
 #ifndef TOA_LIVE_H
 #define TOA_LIVE_H
@@ -43,7 +53,9 @@ typedef enum toa_live_error {
 /* "no interface has this name or address", static. */
 TOA_API const char *toa_live_error_text(toa_live_error error);
 
-/* A frame that was captured, and what it did; on the thread that read it, so be quick. */
+/* A frame that was captured, and what it did; on the thread that read it, be it one that looks up.
+ * Be quick: the ring is locked. Of this handle only toa_live_engine, toa_live_now and
+ * toa_live_status may be called from here. */
 typedef struct toa_live_frame {
     const uint8_t *bytes; /* valid during the call */
     uint32_t captured_len;
@@ -64,7 +76,8 @@ typedef struct toa_live_options {
     bool promiscuous; /* also what is for other hosts, at a mirror port */
     bool acks; /* segments without data come up too, so that no_option is known at once (see above)
                 */
-    /* Both may be NULL. `frame` gets every frame that came up; `changed` every change of state. */
+    /* Both may be NULL. `frame` gets every frame that came up; `changed` every change of state,
+     * with a line for people, on the capture thread: it may look up, and may not stop. */
     void (*frame)(void *context, const toa_live_frame *frame);
     void (*changed)(void *context, toa_live_error error, const char *text);
     void *context;
@@ -74,8 +87,10 @@ typedef struct toa_live_options {
 
 /*
  * Opens the interface, installs the filter and starts the thread. When it returns with TOA_LIVE_OK,
- * segments from then on are seen. On failure *live is untouched and `text` (of `size` bytes, may be
- * NULL) has one line for people: what, which interface, what to do.
+ * segments from then on are seen, and `text` (of `size` bytes, may be NULL) is empty, or says what
+ * is not as asked: servers that do not fit into the kernel's filter make it pass more. On failure
+ * *live is untouched, and `text` has one line for people: what, which interface, what to do. Both
+ * start and stop take some 20 ms, for the kernel waits for all processors.
  */
 TOA_API toa_live_error toa_live_start(toa_live **live, const toa_live_options *options, char *text,
                                       size_t size);
@@ -90,9 +105,9 @@ TOA_API toa_live_error toa_live_status(const toa_live *live);
 TOA_API toa_time toa_live_now(const toa_live *live);
 
 /*
- * Who is behind `fake`? As toa_engine_lookup; an answer that is not TOA_FOUND is given only after
- * the ring was read up to now, and not before `wait` has passed (0: at once), for capture points
- * that see a segment later than the server does.
+ * Who is behind `fake`? As toa_engine_lookup, of all that was captured until now. An answer that is
+ * not TOA_FOUND is not given before `wait` has passed (0: at once), for capture points that see a
+ * segment later than the server does. While the interface is lost, what is known goes on answering.
  */
 TOA_API toa_word toa_live_lookup(toa_live *live, const toa_endpoint *fake,
                                  const toa_endpoint *server, toa_time wait, toa_answer *answer);
