@@ -77,10 +77,11 @@ static bool accept_once(size_t n, size_t rate, bool no_drain)
     toa_live_stop(live);
     option_writer_stop(&writer);
     qsort(times, n, sizeof *times, compare);
+    uint32_t median = times[n / 2];
+    uint32_t worst = times[n / 100 * 99];
     printf("%-44s %9zu of %zu missed, %zu wrong; lookup p50 %.1f us, p99 %.1f us; %.0f/s\n",
            no_drain ? "asked at accept(), without reading the ring" : "asked at accept()",
-           result.missed, n, result.wrong, times[n / 2] / 1e3, times[n / 100 * 99] / 1e3,
-           (double)n / result.seconds);
+           result.missed, n, result.wrong, median / 1e3, worst / 1e3, (double)n / result.seconds);
     free(times);
     return ran && (no_drain || result.found == n);
 }
@@ -256,9 +257,11 @@ static cost flood_bare(int fd, double seconds, bool immediate)
         pcap_compile(reader.handle, &filter,
                      "tcp[13] & 7 != 0 and dst 198.51.100.2 and dst port 443", 1,
                      PCAP_NETMASK_UNKNOWN) != 0 ||
-        pcap_setfilter(reader.handle, &filter) != 0 ||
-        pthread_create(&thread, NULL, read_bare, &reader) != 0) {
+        pcap_setfilter(reader.handle, &filter) != 0) {
         die("inside", "bare libpcap");
+    }
+    if (pthread_create(&thread, NULL, read_bare, &reader) != 0) {
+        die("inside", "no thread");
     }
     pcap_freecode(&filter);
     (void)pthread_getcpuclockid(thread, &clock);

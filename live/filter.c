@@ -48,9 +48,10 @@ const char *toa_filter_width_text(toa_filter_width width)
     case TOA_FILTER_ADDRESSES:
         return "any port of the servers";
     case TOA_FILTER_TCP:
+        return "TCP to any server";
     case TOA_N_FILTER_WIDTHS:
     default:
-        return "TCP to any server";
+        return "everything";
     }
 }
 

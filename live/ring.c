@@ -92,19 +92,20 @@ static toa_live_error activate(const toa_ring *capture, const char *name, char *
     return TOA_LIVE_OK;
 }
 
-/* Installs the narrowest program that the kernel takes. */
-static toa_live_error install_narrowest(const toa_ring *capture, toa_filter_options *wanted,
+/* Installs the narrowest program that the kernel takes; if it takes none, one that passes all. */
+static toa_live_error install_narrowest(const toa_ring *ring, toa_filter_options *wanted,
                                         struct bpf_program *program)
 {
     toa_live_error error = TOA_LIVE_BAD_FILTER;
-    for (int width = 0; width < TOA_N_FILTER_WIDTHS; width++) {
+    for (int width = 0; width <= TOA_N_FILTER_WIDTHS; width++) {
         size_t n = 0;
         wanted->width = (toa_filter_width)width;
+        wanted->all = wanted->all || width == TOA_N_FILTER_WIDTHS;
         if (!toa_filter_build(wanted, program->bf_insns, &n)) {
             continue;
         }
         program->bf_len = (unsigned)n;
-        if (toa_kernel_filter(capture->descriptor, program)) {
+        if (toa_kernel_filter(ring->descriptor, program)) {
             return TOA_LIVE_OK;
         }
         error = TOA_LIVE_NO_FILTER;
