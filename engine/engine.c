@@ -8,10 +8,17 @@
 
 #include "table.h"
 
+/* Segments that toa_engine_expect was told of. */
+enum { EXPECTED_MAX = 32 };
+
 struct toa_engine {
     toa_config config;
     toa_table table;
     uint64_t n_opened;
+    size_t n_expected;
+    size_t next_expected;
+    toa_endpoint expected[EXPECTED_MAX]; /* where they come from */
+    uint64_t expected_hash[EXPECTED_MAX];
     _Atomic toa_time now; /* the latest time seen */
     _Atomic uint64_t verdicts[TOA_N_WORDS];
     _Atomic uint64_t replaced;
@@ -540,10 +547,22 @@ static void read_options(passage *at)
     }
 }
 
+/* The hash of where the segment comes from, if that was expected and is known. */
+static uint64_t source_hash(const passage *at)
+{
+    const toa_engine *engine = at->engine;
+    const toa_endpoint *source = &at->segment->source;
+    const size_t last = engine->next_expected - 1; /* of this segment, or SIZE_MAX */
+    if (last < engine->n_expected && toa_endpoint_equal(&engine->expected[last], source)) {
+        return engine->expected_hash[last];
+    }
+    return toa_table_hash(&engine->table, source);
+}
+
 static void find_record(passage *at)
 {
     bool syn = (at->segment->flags & TOA_TCP_SYN) != 0;
-    at->hash = toa_table_hash(&at->engine->table, &at->segment->source);
+    at->hash = source_hash(at);
     at->place = toa_table_find(&at->engine->table, at->hash, &at->segment->source,
                                &at->segment->destination);
     at->in_handshake = syn;
@@ -591,6 +610,7 @@ toa_word toa_engine_segment(toa_engine *engine, const toa_segment *segment, toa_
     at.event = event == NULL ? &local : event;
     at.now = time_advance(engine, now);
     event_clear(at.event);
+    engine->next_expected++;
     /* cppcheck-suppress ctuuninitvar */
     toa_word verdict = judge(&at);
     at.event->verdict = verdict;
@@ -615,10 +635,32 @@ toa_word toa_engine_feed(toa_engine *engine, const uint8_t *frame, size_t len, i
     return word;
 }
 
-void toa_engine_expect(const toa_engine *engine, const toa_segment *segments, size_t n)
+/*
+ * Three rounds, each of loads that do not wait for one another: buckets, the places in them,
+ * records. Together in one round, the work between two loads would be all that the processor sees
+ * at once.
+ */
+void toa_engine_expect(toa_engine *engine, const toa_segment *segments, size_t n)
 {
+    const toa_table *table = &engine->table;
+    const toa_time now = toa_engine_now(engine);
+    toa_place places[EXPECTED_MAX];
+
+    n = n < EXPECTED_MAX ? n : EXPECTED_MAX;
+    engine->n_expected = n;
+    engine->next_expected = 0;
     for (size_t i = 0; i < n; i++) {
-        toa_table_touch(&engine->table, toa_table_hash(&engine->table, &segments[i].source));
+        engine->expected[i] = segments[i].source;
+        engine->expected_hash[i] = toa_table_hash(table, &segments[i].source);
+        toa_table_touch(table, engine->expected_hash[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool opens = (segments[i].flags & TOA_TCP_SYN) != 0;
+        places[i] =
+            toa_table_expect(table, engine->expected_hash[i], opens, now, engine->config.ttl);
+    }
+    for (size_t i = 0; i < n; i++) {
+        toa_table_touch_record(table, places[i]);
     }
 }
 

@@ -404,6 +404,32 @@ toa_place toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, t
     return n_second > n_first ? claim_free(second, in_second) : claim_free(first, in_first);
 }
 
+toa_place toa_table_expect(const toa_table *table, uint64_t hash, bool opens, toa_time now,
+                           toa_time ttl)
+{
+    const size_t index[2] = {first_bucket(table, hash), second_bucket(table, hash)};
+    const uint64_t tag = tag_hash(hash);
+    const tags all = tags_load(table, index[0], index[1]);
+    toa_worth worth;
+    if (!tags_have(&all, tag)) {
+        return opens ? toa_table_claim(table, hash, now, ttl, &worth) : TOA_NO_PLACE;
+    }
+    size_t word = 0;
+    while (lanes_equal(all.words[word], tag) == 0) {
+        word++;
+    }
+    uint64_t lanes = lanes_equal(all.words[word], tag);
+    return index[word / 2] * TOA_BUCKET_RECORDS + word % 2 * 4 + lane_take(&lanes);
+}
+
+void toa_table_touch_record(const toa_table *table, toa_place place)
+{
+    const _Atomic uint64_t *record =
+        &table->records[(place == TOA_NO_PLACE ? 0 : place) * TOA_RECORD_WORDS];
+    (void)atomic_load_explicit(&record[0], memory_order_relaxed);
+    (void)atomic_load_explicit(&record[TOA_RECORD_WORDS / 2], memory_order_relaxed);
+}
+
 void toa_table_write(const toa_table *table, toa_place place, uint64_t hash,
                      const toa_record *record, toa_rank rank)
 {

@@ -96,9 +96,15 @@ typedef struct toa_rank {
 
 uint64_t toa_table_hash(const toa_table *table, const toa_endpoint *fake);
 
-/* Loads the buckets that the writer will need for this hash, and does not wait for them. To find
- * out which record will be needed, and load that as well, took longer than it saved. */
+/* Loads the buckets that the writer will need for this hash, and does not wait for them. */
 void toa_table_touch(const toa_table *table, uint64_t hash);
+
+/* Where a flow of this hash probably is or, with `opens`, would go. TOA_NO_PLACE: nowhere. */
+toa_place toa_table_expect(const toa_table *table, uint64_t hash, bool opens, toa_time now,
+                           toa_time ttl);
+
+/* Loads the record at a place, or nothing for TOA_NO_PLACE, and does not wait for it. */
+void toa_table_touch_record(const toa_table *table, toa_place place);
 
 /* The place of the flow; TOA_NO_PLACE. The writer's. */
 toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,

@@ -92,7 +92,7 @@ static uint32_t get16(const toa_capture *capture, const uint8_t *p)
     return capture->big_endian ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
 }
 
-static uint32_t get32(const toa_capture *capture, const uint8_t *p)
+static inline uint32_t get32(const toa_capture *capture, const uint8_t *p)
 {
     if (capture->big_endian)
         return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];

@@ -115,11 +115,12 @@ TOA_API toa_word toa_engine_segment(toa_engine *engine, const toa_segment *segme
                                     toa_event *event);
 
 /*
- * Hints that these segments come next: fetches what they will need from memory, all at once, where
- * toa_engine_segment would wait for each. Changes nothing, and nothing depends on it; worth calling
- * for 4 to 32 segments when the table is larger than the processor's caches. The writer's.
+ * Hints that these segments come next, in this order: fetches what they will need from memory, all
+ * at once, where toa_engine_segment would wait for each. No result depends on it, right or wrong.
+ * Worth calling for 4 to 32 segments when the table is larger than the processor's caches; of more,
+ * the rest is ignored. The writer's.
  */
-TOA_API void toa_engine_expect(const toa_engine *engine, const toa_segment *segments, size_t n);
+TOA_API void toa_engine_expect(toa_engine *engine, const toa_segment *segments, size_t n);
 
 /* The answer to a lookup. */
 typedef struct toa_answer {
