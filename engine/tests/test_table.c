@@ -473,9 +473,55 @@ static void test_what_is_learned_in_a_flood_stays(void **state)
     free(world.memory);
 }
 
+/* Two engines get the same segments; one is told what comes, now and then wrongly. */
+static void test_no_result_depends_on_what_is_expected(void **state)
+{
+    enum { SEGMENTS = 20000, FLOWS = 60, AHEAD = 40 };
+    static const uint8_t toa[8] = {254, 8, 0x9c, 0x41, 203, 0, 113, 9};
+    static toa_segment segments[SEGMENTS + AHEAD];
+    struct world told = world_open(32, 1000);
+    struct world untold = world_open(32, 1000);
+    uint64_t random = 1;
+    (void)state;
+    for (size_t i = 0; i < SEGMENTS + AHEAD; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        unsigned choice = (unsigned)(random >> 33);
+        segments[i] = (toa_segment){
+            .source = fake_of(choice % FLOWS),
+            .destination = server_of(choice >> 8 & 1),
+            .seq = choice >> 9 & 3,
+            .options = toa_options_begin(toa, (choice >> 12 & 1) * 8, (choice >> 12 & 1) * 8),
+            .options_len = (uint8_t)((choice >> 12 & 1) * 8),
+            .flags = (choice >> 13 & 3) != 0   ? TOA_TCP_SYN
+                     : (choice >> 15 & 7) != 0 ? TOA_TCP_ACK
+                                               : TOA_TCP_FIN | TOA_TCP_ACK,
+        };
+    }
+    for (size_t i = 0; i < SEGMENTS; i++) {
+        toa_event a;
+        toa_event b;
+        memset(&a, 0, sizeof a);
+        memset(&b, 0, sizeof b);
+        if (i % 7 == 0) {
+            size_t n = i % 5 == 0 ? AHEAD : i % 11;
+            toa_engine_expect(told.engine, &segments[i + (i % 3 == 0)], n);
+        }
+        (void)toa_engine_segment(told.engine, &segments[i], (toa_time)i, &a);
+        (void)toa_engine_segment(untold.engine, &segments[i], (toa_time)i, &b);
+        assert_memory_equal(&a, &b, sizeof a);
+    }
+    toa_counters one = counters_of(&told);
+    toa_counters other = counters_of(&untold);
+    assert_memory_equal(&one, &other, sizeof one);
+    assert_true(one.verdicts[TOA_LEARN] > 1000 && one.pushed_mapping > 1000);
+    free(told.memory);
+    free(untold.memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_result_depends_on_what_is_expected),
         cmocka_unit_test(test_what_is_pushed_out),
         cmocka_unit_test(test_free_places_are_taken_where_more_of_them_are),
         cmocka_unit_test(test_what_is_pushed_out_at_any_time),
