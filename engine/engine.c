@@ -471,7 +471,14 @@ static toa_word on_close(passage *at)
     if (at->place == TOA_NO_PLACE || (at->record.state & RECORD_CLOSED) != 0) {
         return TOA_PASS;
     }
-    if (handshake_end(at) && !first_after_syn(&at->record, at->segment->seq)) {
+    bool during_handshake =
+        (at->record.state & (RECORD_SYN_SEEN | RECORD_HANDSHAKE_OVER)) == RECORD_SYN_SEEN;
+    bool wild = during_handshake && !first_after_syn(&at->record, at->segment->seq);
+    if (wild && (at->segment->flags & TOA_TCP_RST) != 0) {
+        return TOA_PASS; /* of the connection before, or forged: TCP does not heed it either */
+    }
+    (void)handshake_end(at);
+    if (wild) {
         at->record.state |= RECORD_CLOSED_WILD;
     }
     at->record.state |= RECORD_CLOSED;

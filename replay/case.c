@@ -42,7 +42,8 @@ static void put_word(toa_buffer *out, span word)
 /* "NAME:LINE: what 'word': why"; `why` may be empty. */
 static bool fail(case_reader *reader, const char *what, span word, const char *why)
 {
-    toa_buffer_format(reader->error, "%s:%zu: %s", reader->name, reader->line, what);
+    size_t line = reader->line == 0 ? 1 : reader->line; /* of a text without any */
+    toa_buffer_format(reader->error, "%s:%zu: %s", reader->name, line, what);
     put_word(reader->error, word);
     toa_buffer_format(reader->error, "%s%s\n", why[0] == '\0' ? "" : ": ", why);
     return false;

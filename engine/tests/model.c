@@ -319,22 +319,26 @@ static toa_word on_syn(toa_model *model, const toa_segment *segment, toa_word fo
     return word;
 }
 
-static toa_word on_close(flow_history *known, entry *one, toa_event *event)
+/* ISN+1, or behind the data that the SYN carried. */
+static bool is_first(const flow_history *flow, uint32_t seq)
+{
+    const entry *opening = &flow->entries[begin_of(flow)];
+    return opening->syn && (seq == opening->seq + 1 || seq == opening->seq + 1 + opening->data_len);
+}
+
+static toa_word on_close(flow_history *known, bool rst, entry *one, toa_event *event)
 {
     if (known == NULL || close_of(known) != NULL) {
+        return TOA_PASS;
+    }
+    if (rst && known->entries[begin_of(known)].syn && first_behind_syn(known) == NULL &&
+        !is_first(known, one->seq)) {
         return TOA_PASS;
     }
     event->mapping = mapping_of(known);
     one->closed = true;
     remember(known, one);
     return TOA_CLOSE;
-}
-
-/* ISN+1, or behind the data that the SYN carried. */
-static bool is_first(const flow_history *flow, uint32_t seq)
-{
-    const entry *opening = &flow->entries[begin_of(flow)];
-    return opening->syn && (seq == opening->seq + 1 || seq == opening->seq + 1 + opening->data_len);
 }
 
 /* Whether FIN or RST ended the incarnation where TCP would have heeded it: behind the handshake, or
@@ -423,7 +427,7 @@ static toa_word judge(toa_model *model, const toa_segment *segment, toa_time now
     event->server = segment->destination;
     flow_history *known = flow_of(model, &segment->source, &segment->destination);
     if (fin || rst) {
-        return on_close(known, &one, event);
+        return on_close(known, rst, &one, event);
     }
     toa_word found = toa_options_read(model->config.dialects, model->config.duplicates, syn,
                                       segment->options, &toa);

@@ -494,9 +494,12 @@ static struct row rule[] = {
      "3 ask = no_option"},
     {"nothing teaches after RST", "",
      "0 syn 100 A = learn; 1 rst 101 = close; 2 ack 101 B = midstream; 2 ask = A age=2"},
-    {"an RST that the server ignores does not save what a forged SYN said", "",
-     "0 syn 100 A = learn; 1 rst 9000 = close; 2 ack 101 B = midstream was=A; 2 ask = conflict "
-     "age=2"},
+    {"an RST out of place during the handshake closes nothing", "",
+     "0 syn 100 A = learn; 1 rst 9000 = pass; 2 ack 101 B = learn was=A; 2 ask = B ack"},
+    {"an RST of the connection before, then the same SYN again: the port is used once more", "",
+     "0 syn 100 = open; 1 rst 9000 = pass; 2 syn 100 = pass; 3 ack 101 A = learn; 3 ask = A"},
+    {"a FIN out of place does not save what a forged SYN said", "",
+     "0 syn 100 A = learn; 1 fin 9000 = close; 2 ack 101 B = midstream was=A; 2 ask = conflict"},
     {"a second SYN that the server ignores does not, either", "",
      "0 syn 100 = open; 1 syn 900 A = learn; 2 ack 101 B = midstream was=A; 2 ask = conflict;"
      "3 syn 900 A = conflict; 3 ask = conflict; 4 ack 901 B = learn was=A; 4 ask = B ack"},
