@@ -1,6 +1,6 @@
 /*
  * Makes the captures that the benches read. Equal calls make equal files.
- * Call: bench_traffic syns N FILE    N SYNs of N flows, every second one with a TOA
+ * Call: bench_traffic syns N FILE    N SYNs of N flows, half of them with a TOA
  *       bench_traffic mixed N FILE   N frames of whole connections, with some UDP and ARP
  * Checksums are zero, as in captures of a machine that leaves them to its network card.
  */
@@ -216,7 +216,8 @@ static void write_syns(writer *w, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         host fake = fake_of(i, false);
         host client = client_of(w, false);
-        segment syn = {&fake, &server4, i % 2 == 0 ? &client : NULL, false, SYN, number(w), 0};
+        segment syn = {&fake,     &server4, below(w, 2) == 0 ? &client : NULL, false, SYN,
+                       number(w), 0};
         write_frame(w, frame, put_segment(frame, w, &syn), 20000);
     }
 }
