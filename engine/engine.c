@@ -353,7 +353,7 @@ static toa_word heed(passage *at, toa_word otherwise)
 /*
  * A TOA where none counts, which names another client than the SYN alone did. A client whose SYN
  * carries a forged option can spoil the place where the load balancer's own counts: by a second SYN
- * or an RST that the server's TCP ignores. So the SYN's word is not enough any more.
+ * or a FIN that the server's TCP ignores. So the SYN's word is not enough any more.
  */
 static void contradict(passage *at)
 {

@@ -85,7 +85,8 @@ static toa_time heard_of(toa_queries *queries, toa_time time)
 void toa_queries_event(toa_queries *queries, const toa_event *event, toa_time time)
 {
     toa_time now = heard_of(queries, time);
-    if (event->verdict != TOA_LEARN && event->verdict != TOA_REPEAT && !event->replaced) {
+    if (event->verdict != TOA_LEARN && event->verdict != TOA_REPEAT &&
+        event->former.client.version == 0) {
         return;
     }
     change *slot = &queries->changes[queries->n_changes++ % CHANGES_MAX];
