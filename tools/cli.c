@@ -8,7 +8,7 @@
 
 #include "progress.h"
 
-enum { OPTIONS_MAX = 32, HELP_COLUMN = 28 };
+enum { OPTIONS_MAX = 64, HELP_COLUMN = 30 };
 
 /* getopt_long returns the option's place in the table, above every letter. */
 enum { FIRST_LONG = 256 };
@@ -52,16 +52,29 @@ static void print_option(const cli_option *option)
     (void)printf("%-*s  %s\n", HELP_COLUMN, left, option->help);
 }
 
+static void print_group(const cli_command *command, cli_group group)
+{
+    bool titled = false;
+    for (size_t i = 0; i < cli_n_options; i++) {
+        const cli_option *option = &cli_options[i];
+        if (option->group == group && cli_command_takes(command, option)) {
+            if (!titled) {
+                (void)printf("\n%s:\n", cli_group_titles[group]);
+            }
+            titled = true;
+            print_option(option);
+        }
+    }
+}
+
 static void print_help(const cli_command *command)
 {
-    static const cli_option help = {"help", 'h', NULL, "this text"};
-    (void)printf("toa %s: %s\n\nusage: toa %s%s %s\n\n", command->name, command->about,
-                 command->name, command->n_options == 0 ? "" : " [OPTION]...", command->operands);
-    for (size_t i = 0; i < command->n_options; i++) {
-        print_option(&command->options[i]);
+    (void)printf("toa %s: %s\n\nusage: toa %s [OPTION]...%s%s\n", command->name, command->about,
+                 command->name, command->operands[0] == '\0' ? "" : " ", command->operands);
+    for (int group = 0; group < N_GROUPS; group++) {
+        print_group(command, (cli_group)group);
     }
-    print_option(&help);
-    (void)printf("%s", command->more);
+    (void)printf("%s%s", command->more[0] == '\0' ? "" : "\n", command->more);
     cli_flush();
 }
 
@@ -84,12 +97,14 @@ static void getopt_tables(const cli_command *command, struct option *longs, char
     size_t n = 0;
     *shorts++ = '-';
     *shorts++ = ':';
-    *shorts++ = 'h';
-    for (; n < command->n_options && n < OPTIONS_MAX; n++) {
-        const cli_option *option = &command->options[n];
+    for (size_t i = 0; i < cli_n_options && n < OPTIONS_MAX; i++) {
+        const cli_option *option = &cli_options[i];
         bool takes = option->argument != NULL;
-        longs[n] = (struct option){option->name, takes ? required_argument : no_argument, NULL,
-                                   FIRST_LONG + (int)n};
+        if (!cli_command_takes(command, option)) {
+            continue;
+        }
+        longs[n++] = (struct option){option->name, takes ? required_argument : no_argument, NULL,
+                                     FIRST_LONG + (int)i};
         if (option->letter != 0) {
             *shorts++ = option->letter;
             if (takes) {
@@ -97,8 +112,7 @@ static void getopt_tables(const cli_command *command, struct option *longs, char
             }
         }
     }
-    longs[n] = (struct option){"help", no_argument, NULL, 'h'};
-    longs[n + 1] = (struct option){NULL, 0, NULL, 0};
+    longs[n] = (struct option){NULL, 0, NULL, 0};
     *shorts = '\0';
 }
 
@@ -123,12 +137,12 @@ static cli_result wrong_option(const cli_call *call, const struct option *longs,
     const char *what = "no such option:";
     if (found == ':') {
         what = "a value is missing behind";
-    } else if (letter >= FIRST_LONG || letter == 'h') {
+    } else if (letter >= FIRST_LONG) {
         what = "no value belongs to";
     } else if (letter == 0 && count_beginning(longs, word) > 1) {
         what = "several options begin with";
     }
-    if (letter != 0 && letter < FIRST_LONG && letter != 'h') {
+    if (letter != 0 && letter < FIRST_LONG) {
         word = short_word;
     }
     cli_message("toa %s: %s '%s'\nTry 'toa %s --help'.\n", call->command->name, what, word,
@@ -146,9 +160,10 @@ static void operands_end(cli_call *call)
 
 static const cli_option *option_found(const cli_command *command, int found)
 {
-    for (size_t i = 0; i < command->n_options; i++) {
-        const cli_option *known = &command->options[i];
-        if (found == FIRST_LONG + (int)i || (known->letter != 0 && found == known->letter)) {
+    for (size_t i = 0; i < cli_n_options; i++) {
+        const cli_option *known = &cli_options[i];
+        if (cli_command_takes(command, known) &&
+            (found == FIRST_LONG + (int)i || (known->letter != 0 && found == known->letter))) {
             return known;
         }
     }
@@ -157,7 +172,7 @@ static const cli_option *option_found(const cli_command *command, int found)
 
 cli_result cli_next(cli_call *call, const cli_option **option, const char **value)
 {
-    struct option longs[OPTIONS_MAX + 2];
+    struct option longs[OPTIONS_MAX + 1];
     char shorts[2 * OPTIONS_MAX + 4];
     int found = 0;
     getopt_tables(call->command, longs, shorts);
@@ -168,13 +183,13 @@ cli_result cli_next(cli_call *call, const cli_option **option, const char **valu
         operands_end(call);
         return CLI_END;
     }
-    if (found == 'h') {
-        print_help(call->command);
-        return CLI_HELP;
-    }
     const cli_option *known = option_found(call->command, found);
     if (known == NULL) {
         return wrong_option(call, longs, found, optopt);
+    }
+    if (strcmp(known->name, "help") == 0) {
+        print_help(call->command);
+        return CLI_HELP;
     }
     *option = known;
     *value = optarg == NULL ? "" : optarg;

@@ -1,6 +1,6 @@
 /*
- * cli.h - what the subcommands share: one table of options each, from which the parser and --help
- * are made, messages, and an output that cannot fail silently.
+ * cli.h - what the subcommands share: the parser of the command line and --help, both made from the
+ * table in commands.h, messages, and an output that cannot fail silently.
  */
 #ifndef TOA_CLI_H
 #define TOA_CLI_H
@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+
+#include "commands.h"
 
 /* Exit statuses. */
 enum {
@@ -17,23 +19,6 @@ enum {
     EXIT_UNREADABLE = 3, /* input unreadable or truncated */
     EXIT_FAILED = 4      /* failed while running */
 };
-
-typedef struct cli_option {
-    const char *name;     /* long, without the dashes */
-    char letter;          /* 0: none */
-    const char *argument; /* what --help calls it; NULL: none */
-    const char *help;
-} cli_option;
-
-typedef struct cli_command {
-    const char *name;
-    const char *operands; /* "FILE|-..." */
-    const char *about;    /* one line */
-    const char *more;     /* for --help, behind the options; "" */
-    const cli_option *options;
-    size_t n_options;
-    int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns the exit status */
-} cli_command;
 
 /* What cli_next found. */
 typedef enum cli_result {
@@ -72,12 +57,13 @@ void cli_message(const char *format, ...);
 void cli_write(const char *text, size_t len);
 void cli_flush(void);
 
-extern const cli_command replay_command;
-extern const cli_command check_command;
-extern const cli_command capture_command;
-extern const cli_command serve_command;
-extern const cli_command query_command;
-extern const cli_command inspect_command;
-extern const cli_command version_command;
+/* The subcommands, one a file. argv[0] is the subcommand; they return the exit status. */
+int replay_run(int argc, char **argv);
+int check_run(int argc, char **argv);
+int capture_run(int argc, char **argv);
+int serve_run(int argc, char **argv);
+int query_run(int argc, char **argv);
+int inspect_run(int argc, char **argv);
+int version_run(int argc, char **argv);
 
 #endif

@@ -19,40 +19,7 @@
 #include "privileges.h"
 #include "report.h"
 
-static const cli_option options[] = {
-    {"interface", 'i', "IFACE|IP|any", "capture here: a name, an address, or any"},
-    {"write", 'w', "FILE", "write the frames as pcap; '-' is standard output"},
-    {"count", 'c', "N", "end after so many frames"},
-    {"server", 0, "IP[:PORTS]", "watch flows to this server (any:443, 10.0.0.80:443,8000-8010)"},
-    {"dialect", 0, "NAME", "listen for this dialect; default tencent and lvs"},
-    {"trust", 0, "CIDR", "believe a TOA from these sources alone"},
-    {"ttl", 0, "SECONDS", "how long a mapping answers; default 15"},
-    {"hold", 0, "connection", "until FIN or RST, and ttl from then on"},
-    {"duplicates", 0, "WHICH", "several TOAs in a segment: first (default), last, reject"},
-    {"midstream", 0, NULL, "believe a TOA outside the handshake: flows that are under way"},
-    {"decap", 0, NULL, "open IPIP, 6in4, GRE, VXLAN and Geneve"},
-    {"records", 0, "N", "flows that are kept at once; default 65536"},
-    {"buffer", 0, "BYTES", "of the kernel's ring"},
-    {"user", 0, "NAME", "go on as this user, when started as root; default nobody"},
-    {"json", 0, NULL, "JSON lines"},
-    {"summary", 0, NULL, "the last line alone"},
-};
-
-static const char more[] =
-    "\nPrints what 'toa replay' prints, as it happens, and ends with INT, TERM, or after --count\n"
-    "frames. A filter in the kernel keeps away what cannot teach: frames are those that came up.\n";
-
-static int run(int argc, char **argv);
-
-const cli_command capture_command = {
-    .name = "capture",
-    .operands = "",
-    .about = "the same as replay, from an interface",
-    .more = more,
-    .options = options,
-    .n_options = sizeof options / sizeof options[0],
-    .run = run,
-};
+static const cli_command *const command = &cli_commands[COMMAND_CAPTURE];
 
 typedef struct capture_job {
     toa_config_maker flags;
@@ -168,7 +135,7 @@ static const char *set_option(capture_job *job, const char *name, const char *va
 
 static int read_options(capture_job *job, int argc, char **argv, bool *done)
 {
-    cli_call call = cli_begin(&capture_command, argc, argv);
+    cli_call call = cli_begin(command, argc, argv);
     const cli_option *option = NULL;
     const char *value = NULL;
     char error[TOA_CONFIG_ERROR];
@@ -177,7 +144,7 @@ static int read_options(capture_job *job, int argc, char **argv, bool *done)
     while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
         const char *wrong = set_option(job, option->name, value);
         if (wrong != NULL) {
-            return cli_wrong_value(&capture_command, option->name, value, wrong);
+            return cli_wrong_value(command, option->name, value, wrong);
         }
         named = named || strcmp(option->name, "interface") == 0;
     }
@@ -186,10 +153,10 @@ static int read_options(capture_job *job, int argc, char **argv, bool *done)
         return found == CLI_HELP ? EXIT_DONE : EXIT_USAGE;
     }
     if (call.operands != argc || !named) {
-        return cli_wrong(&capture_command, named ? "takes no operands" : "no interface named (-i)");
+        return cli_wrong(command, named ? "takes no operands" : "no interface named (-i)");
     }
     if (!toa_config_finish(NULL, &job->flags, &job->config, error)) {
-        return cli_wrong(&capture_command, error);
+        return cli_wrong(command, error);
     }
     return EXIT_DONE;
 }
@@ -361,7 +328,7 @@ static int start(capture_job *job)
     return status;
 }
 
-static int run(int argc, char **argv)
+int capture_run(int argc, char **argv)
 {
     capture_job *job = calloc(1, sizeof *job);
     bool done = false;

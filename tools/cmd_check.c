@@ -12,32 +12,7 @@
 #include "cli.h"
 #include "junit.h"
 
-static const cli_option options[] = {
-    {"bless", 0, NULL, "record below '---' what each frame did, unless an ask is not met"},
-    {"junit", 0, "FILE", "write the results as JUnit XML too"},
-    {"jobs", 'j', "N", "cases at once; default 1"},
-    {"hash-key", 0, "N",
-     "the engine's hash key; nothing depends on it while no flow is pushed out"},
-};
-
-static const char more[] =
-    "\nA case is a text file: a capture, settings, and asks with the answers they must get; below\n"
-    "'---' stands what each frame did when it was blessed. A directory means all .case files in "
-    "it\n"
-    "and below. Status 1: a case is not met; 2: a case file is wrong; 3: a capture cannot be "
-    "read.\n";
-
-static int run(int argc, char **argv);
-
-const cli_command check_command = {
-    .name = "check",
-    .operands = "CASE|DIR...",
-    .about = "run regression cases",
-    .more = more,
-    .options = options,
-    .n_options = sizeof options / sizeof options[0],
-    .run = run,
-};
+static const cli_command *const command = &cli_commands[COMMAND_CHECK];
 
 enum { JOBS_MAX = 256 };
 
@@ -259,14 +234,14 @@ static const char *set_option(check_job *job, const cli_option *option, const ch
 
 static int read_options(check_job *job, int argc, char **argv, bool *done)
 {
-    cli_call call = cli_begin(&check_command, argc, argv);
+    cli_call call = cli_begin(command, argc, argv);
     const cli_option *option = NULL;
     const char *value = NULL;
     cli_result found;
     while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
         const char *wrong = set_option(job, option, value);
         if (wrong != NULL) {
-            return cli_wrong_value(&check_command, option->name, value, wrong);
+            return cli_wrong_value(command, option->name, value, wrong);
         }
     }
     *done = found == CLI_HELP;
@@ -274,7 +249,7 @@ static int read_options(check_job *job, int argc, char **argv, bool *done)
         return found == CLI_WRONG ? EXIT_USAGE : EXIT_DONE;
     }
     if (call.operands == argc) {
-        return cli_wrong(&check_command, "no case named");
+        return cli_wrong(command, "no case named");
     }
     int status = EXIT_DONE;
     for (int i = call.operands; i < argc && status == EXIT_DONE; i++) {
@@ -283,7 +258,7 @@ static int read_options(check_job *job, int argc, char **argv, bool *done)
     return status;
 }
 
-static int run(int argc, char **argv)
+int check_run(int argc, char **argv)
 {
     check_job job = {.n_threads = 1};
     bool done = false;

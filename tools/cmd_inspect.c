@@ -14,33 +14,7 @@
 #include "inspect_report.h"
 #include "progress.h"
 
-static const cli_option options[] = {
-    {"server", 0, "IP[:PORTS]", "look at flows to this server alone (any:443, 10.0.0.80:443)"},
-    {"decap", 0, NULL, "open IPIP, 6in4, GRE, VXLAN and Geneve"},
-    {"filter", 'f', "EXPRESSION", "look at frames alone that this libpcap filter accepts"},
-    {"json", 0, NULL, "JSON lines"},
-};
-
-static const char more[] =
-    "\nReads captures as 'toa replay' does, and tells which options their TCP segments carry, "
-    "which\n"
-    "dialects read them, how plausible that is, and what to call 'toa replay' with.\n"
-    "HEX is one list of options, as tcpdump and Wireshark show it: fe08cf882f5e575a. Blanks, "
-    "colons\n"
-    "and 0x may stand between bytes. What is the name of a file is a file.\n"
-    "Status 3: a capture cannot be read, or is truncated; what it had is told.\n";
-
-static int run(int argc, char **argv);
-
-const cli_command inspect_command = {
-    .name = "inspect",
-    .operands = "FILE|-...|HEX",
-    .about = "tell which options segments carry, and which dialect that is",
-    .more = more,
-    .options = options,
-    .n_options = sizeof options / sizeof options[0],
-    .run = run,
-};
+static const cli_command *const command = &cli_commands[COMMAND_INSPECT];
 
 enum { PROGRESS_EVERY = 65536 };
 
@@ -98,14 +72,14 @@ static const char *set_option(job *job, const cli_option *option, const char *va
 /* EXIT_DONE to go on; *operands is the first operand. */
 static int read_options(job *job, int argc, char **argv, int *operands, bool *done)
 {
-    cli_call call = cli_begin(&inspect_command, argc, argv);
+    cli_call call = cli_begin(command, argc, argv);
     const cli_option *option = NULL;
     const char *value = NULL;
     cli_result found;
     while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
         const char *wrong = set_option(job, option, value);
         if (wrong != NULL) {
-            return cli_wrong_value(&inspect_command, option->name, value, wrong);
+            return cli_wrong_value(command, option->name, value, wrong);
         }
     }
     *done = found == CLI_HELP;
@@ -114,7 +88,7 @@ static int read_options(job *job, int argc, char **argv, int *operands, bool *do
         return EXIT_USAGE;
     }
     if (found == CLI_END && call.operands == argc) {
-        return cli_wrong(&inspect_command, "no capture and no option bytes named");
+        return cli_wrong(command, "no capture and no option bytes named");
     }
     return EXIT_DONE;
 }
@@ -219,19 +193,19 @@ static int inspect_file(job *job, const char *path)
 
 static int report(const job *job, char **files, int n_files)
 {
-    toa_buffer command = {.text = NULL};
+    toa_buffer advised = {.text = NULL};
     toa_buffer text = {.text = NULL};
     toa_advice *advice = malloc(sizeof *advice);
-    toa_buffer_text(&command, "toa replay");
+    toa_buffer_text(&advised, "toa replay");
     for (int i = 0; i < n_files; i++) {
-        toa_buffer_text(&command, " ");
-        put_word(&command, files[i]);
+        toa_buffer_text(&advised, " ");
+        put_word(&advised, files[i]);
     }
-    toa_buffer_text(&command, job->passed_on.text == NULL ? "" : job->passed_on.text);
-    if (advice != NULL && !command.failed && !job->passed_on.failed) {
+    toa_buffer_text(&advised, job->passed_on.text == NULL ? "" : job->passed_on.text);
+    if (advice != NULL && !advised.failed && !job->passed_on.failed) {
         toa_advise(toa_inspect_tallies(job->inspect), advice);
         toa_inspect_report(&text, job->form, toa_inspect_tallies(job->inspect), advice,
-                           command.text);
+                           advised.text);
     }
     bool whole = text.len != 0 && !text.failed;
     if (whole) {
@@ -240,7 +214,7 @@ static int report(const job *job, char **files, int n_files)
         cli_message("toa inspect: out of memory\n");
     }
     free(advice);
-    toa_buffer_free(&command);
+    toa_buffer_free(&advised);
     toa_buffer_free(&text);
     return whole ? EXIT_DONE : EXIT_FAILED;
 }
@@ -257,7 +231,7 @@ static int inspect_files(job *job, char **files, int n_files)
     if (job->expression != NULL) {
         job->filter = toa_filter_new(job->expression, wrong, sizeof wrong);
         if (job->filter == NULL) {
-            return cli_wrong_value(&inspect_command, "filter", job->expression, wrong);
+            return cli_wrong_value(command, "filter", job->expression, wrong);
         }
     }
     job->inspect = toa_inspect_new(&look);
@@ -278,7 +252,7 @@ static int inspect_files(job *job, char **files, int n_files)
     return reported > status ? reported : status;
 }
 
-static int run(int argc, char **argv)
+int inspect_run(int argc, char **argv)
 {
     job job = {.form = TOA_REPORT_TEXT};
     int operands = argc;

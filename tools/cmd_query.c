@@ -15,30 +15,7 @@
 #include "json.h"
 #include "report.h"
 
-static const cli_option options[] = {
-    {"server", 0, "HOST:PORT", "the service that is asked; default 127.0.0.1:9999"},
-    {"wait", 0, "MS", "let the service wait so long for the client to be known"},
-    {"json", 0, NULL, "the answer as a JSON line"},
-    {"v1", 0, NULL, "ask in version 1, which toa_win.exe understands too; it knows no reasons"},
-    {"timeout", 0, "MS", "for each try, --wait not counted; default 1000"},
-    {"tries", 0, "N", "before giving up; default 3"},
-};
-
-static const char more[] =
-    "\nIP:PORT is the peer address that accept() gave, IP:PORT>IP:PORT names the server too.\n"
-    "Status 0: the client is known; 1: it is not, and the answer says why; 4: no answer.\n";
-
-static int run(int argc, char **argv);
-
-const cli_command query_command = {
-    .name = "query",
-    .operands = "IP:PORT[>SERVER]",
-    .about = "ask a running service who is behind a connection",
-    .more = more,
-    .options = options,
-    .n_options = sizeof options / sizeof options[0],
-    .run = run,
-};
+static const cli_command *const command = &cli_commands[COMMAND_QUERY];
 
 typedef struct query_job {
     const char *service; /* "HOST:PORT" */
@@ -95,21 +72,21 @@ static int read_operand(query_job *job, const char *text)
         return EXIT_FAILED;
     }
     if (toa_query_encode(&job->query, bytes) == 0) {
-        return cli_wrong(&query_command, "version 1 has no room for IPv6, a server or --wait");
+        return cli_wrong(command, "version 1 has no room for IPv6, a server or --wait");
     }
     return EXIT_DONE;
 }
 
 static int read_options(query_job *job, int argc, char **argv, bool *done)
 {
-    cli_call call = cli_begin(&query_command, argc, argv);
+    cli_call call = cli_begin(command, argc, argv);
     const cli_option *option = NULL;
     const char *value = NULL;
     cli_result found;
     while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
         const char *wrong = set_option(job, option->name, value);
         if (wrong != NULL) {
-            return cli_wrong_value(&query_command, option->name, value, wrong);
+            return cli_wrong_value(command, option->name, value, wrong);
         }
     }
     *done = found == CLI_HELP;
@@ -117,7 +94,7 @@ static int read_options(query_job *job, int argc, char **argv, bool *done)
         return found == CLI_HELP ? EXIT_DONE : EXIT_USAGE;
     }
     if (call.operands + 1 != argc) {
-        return cli_wrong(&query_command, "takes one endpoint, IP:PORT");
+        return cli_wrong(command, "takes one endpoint, IP:PORT");
     }
     return read_operand(job, argv[call.operands]);
 }
@@ -150,13 +127,13 @@ static int connect_to(const char *service, int *status)
     const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV};
     int fd = -1;
     if (!split(service, host, sizeof host, &port)) {
-        *status = cli_wrong_value(&query_command, "server", service,
+        *status = cli_wrong_value(command, "server", service,
                                   "not HOST:PORT (127.0.0.1:9999, [::1]:9999)");
         return -1;
     }
     int wrong = getaddrinfo(host, port, &hints, &found);
     if (wrong != 0) {
-        *status = cli_wrong_value(&query_command, "server", service, gai_strerror(wrong));
+        *status = cli_wrong_value(command, "server", service, gai_strerror(wrong));
         return -1;
     }
     for (const struct addrinfo *one = found; one != NULL && fd < 0; one = one->ai_next) {
@@ -308,7 +285,7 @@ static int print(const query_job *job, const toa_reply *reply)
     return found ? EXIT_DONE : EXIT_UNMET;
 }
 
-static int run(int argc, char **argv)
+int query_run(int argc, char **argv)
 {
     query_job job = {
         .service = "127.0.0.1:9999", .timeout_ms = 1000, .n_tries = 3, .query = {.version = 2}};

@@ -8,42 +8,7 @@
 #include "progress.h"
 #include "report.h"
 
-static const cli_option options[] = {
-    {"server", 0, "IP[:PORTS]", "watch flows to this server (any:443, 10.0.0.80:443,8000-8010)"},
-    {"dialect", 0, "NAME", "listen for this dialect; default tencent and lvs"},
-    {"trust", 0, "CIDR", "believe a TOA from these sources alone"},
-    {"ttl", 0, "SECONDS", "how long a mapping answers; default 15"},
-    {"hold", 0, "connection", "until FIN or RST, and ttl from then on"},
-    {"duplicates", 0, "WHICH", "several TOAs in a segment: first (default), last, reject"},
-    {"midstream", 0, NULL, "believe a TOA outside the handshake: captures that begin late"},
-    {"decap", 0, NULL, "open IPIP, 6in4, GRE, VXLAN and Geneve"},
-    {"service", 0, "PORT", "UDP port whose recorded answers are checked; default 9999"},
-    {"records", 0, "N", "flows that are kept at once; default 65536"},
-    {"filter", 'f', "EXPRESSION", "feed only frames that this libpcap filter accepts"},
-    {"ask", 0, "T,FAKE[>SERVER]", "who is FAKE, T seconds after the first frame?"},
-    {"json", 0, NULL, "JSON lines"},
-    {"summary", 0, NULL, "the last line alone"},
-};
-
-static const char more[] =
-    "\nReads pcap and pcapng, packed by gzip or zstd or not, and '-' for standard input. Several\n"
-    "files are one stream. Each line of output is a frame that taught, refused or ended "
-    "something.\n"
-    "Dialects: tencent, ucloud, lvs, bytedance, alibaba-vpc, alibaba-vpc6, cdn, f5, and\n"
-    "kind=K,len=L,port=OFFSET|none,ip=OFFSET[,family=4|6] with offsets from the kind byte.\n"
-    "Status 1: an answer of the UDP service, found in the capture, is not the engine's.\n";
-
-static int run(int argc, char **argv);
-
-const cli_command replay_command = {
-    .name = "replay",
-    .operands = "FILE|-...",
-    .about = "read captures and print what was learned",
-    .more = more,
-    .options = options,
-    .n_options = sizeof options / sizeof options[0],
-    .run = run,
-};
+static const cli_command *const command = &cli_commands[COMMAND_REPLAY];
 
 /* One call of `toa replay`. */
 typedef struct replay_job {
@@ -146,14 +111,14 @@ static const char *set_option(replay_job *job, const cli_option *option, const c
 /* EXIT_DONE to go on; *operands is the first file. */
 static int read_options(replay_job *job, int argc, char **argv, int *operands, bool *done)
 {
-    cli_call call = cli_begin(&replay_command, argc, argv);
+    cli_call call = cli_begin(command, argc, argv);
     const cli_option *option = NULL;
     const char *value = NULL;
     cli_result found;
     while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
         const char *wrong = set_option(job, option, value);
         if (wrong != NULL) {
-            return cli_wrong_value(&replay_command, option->name, value, wrong);
+            return cli_wrong_value(command, option->name, value, wrong);
         }
     }
     *done = found == CLI_HELP;
@@ -162,7 +127,7 @@ static int read_options(replay_job *job, int argc, char **argv, int *operands, b
         return EXIT_USAGE;
     }
     if (found == CLI_END && call.operands == argc) {
-        return cli_wrong(&replay_command, "no capture named");
+        return cli_wrong(command, "no capture named");
     }
     return EXIT_DONE;
 }
@@ -207,7 +172,7 @@ static int start(replay_job *job, char **files, int n_files)
     }
     int status = EXIT_DONE;
     if (job->filter != NULL && !toa_replay_filter(replay, job->filter)) {
-        status = cli_wrong_value(&replay_command, "filter", job->filter, toa_replay_error(replay));
+        status = cli_wrong_value(command, "filter", job->filter, toa_replay_error(replay));
     }
     for (size_t i = 0; i < job->n_asks && status == EXIT_DONE; i++) {
         status = toa_replay_ask(replay, &job->asks[i]) ? EXIT_DONE : EXIT_FAILED;
@@ -230,7 +195,7 @@ static bool reads_stdin(char **files, int n_files)
     return false;
 }
 
-static int run(int argc, char **argv)
+int replay_run(int argc, char **argv)
 {
     replay_job job = {.form = TOA_REPORT_TEXT};
     int operands = argc;

@@ -8,48 +8,7 @@
 #include "loop.h"
 #include "progress.h"
 
-static const cli_option options[] = {
-    {"config", 'c', "FILE", "toa_win.conf: its keys, and those that the flags below have"},
-    {"check", 0, NULL, "read the configuration, print it, and end"},
-    {"listen", 'l', "IP[:PORT]", "answer here; may come again; default 127.0.0.1:9999"},
-    {"allow", 'a', "CIDR", "who may ask; needed to listen on anything but loopback"},
-    {"interface", 'i', "IFACE|IP|any", "capture here; default any"},
-    {"server", 0, "IP[:PORTS]", "watch flows to this server (any:443, 10.0.0.80:443,8000-8010)"},
-    {"dialect", 0, "NAME", "listen for this dialect; default tencent and lvs"},
-    {"trust", 0, "CIDR", "believe a TOA from these sources alone"},
-    {"ttl", 0, "SECONDS", "how long a mapping answers; default 15"},
-    {"hold", 0, "connection", "until FIN or RST, and ttl from then on"},
-    {"duplicates", 0, "WHICH", "several TOAs in a segment: first (default), last, reject"},
-    {"midstream", 0, NULL, "believe a TOA outside the handshake"},
-    {"decap", 0, NULL, "open IPIP, 6in4, GRE, VXLAN and Geneve"},
-    {"records", 0, "N", "flows that are kept at once; default 65536"},
-    {"buffer", 0, "BYTES", "of the kernel's ring"},
-    {"held", 0, "N", "questions that may wait at once; default 4096"},
-    {"user", 0, "NAME", "go on as this user, when started as root; default nobody"},
-    {"record", 0, "DIR", "keep frames, questions and answers there, as cases for toa check"},
-    {"record-size", 0, "BYTES", "of a file at which the next one begins; default 64 MiB"},
-    {"record-files", 0, "N", "files that are kept; default 10"},
-    {"read", 'r', "FILE", "answer from this capture instead of a live one; may come again"},
-    {"at", 0, "SECONDS",
-     "with --read: the time that it is, since the first frame; default: its end"},
-};
-
-static const char more[] =
-    "\nAnswers questions over UDP, versions 1 (the vendor's) and 2. Signals: HUP reads the\n"
-    "configuration anew, USR1 prints a summary, TERM and INT end. Flags stand over the file.\n"
-    "Needs CAP_NET_RAW to capture, and gives up everything else. With --read it needs nothing.\n";
-
-static int run(int argc, char **argv);
-
-const cli_command serve_command = {
-    .name = "serve",
-    .operands = "",
-    .about = "answer questions over UDP from a live capture, or from a file",
-    .more = more,
-    .options = options,
-    .n_options = sizeof options / sizeof options[0],
-    .run = run,
-};
+static const cli_command *const command = &cli_commands[COMMAND_SERVE];
 
 enum { READS_MAX = 64 };
 
@@ -85,14 +44,14 @@ static const char *set_option(serve_job *job, const char *name, const char *valu
 
 static int read_options(serve_job *job, int argc, char **argv, bool *done)
 {
-    cli_call call = cli_begin(&serve_command, argc, argv);
+    cli_call call = cli_begin(command, argc, argv);
     const cli_option *option = NULL;
     const char *value = NULL;
     cli_result found;
     while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
         const char *wrong = set_option(job, option->name, value);
         if (wrong != NULL) {
-            return cli_wrong_value(&serve_command, option->name, value, wrong);
+            return cli_wrong_value(command, option->name, value, wrong);
         }
     }
     *done = found == CLI_HELP;
@@ -100,10 +59,10 @@ static int read_options(serve_job *job, int argc, char **argv, bool *done)
         return EXIT_USAGE;
     }
     if (found == CLI_END && call.operands != argc) {
-        return cli_wrong(&serve_command, "takes no operands");
+        return cli_wrong(command, "takes no operands");
     }
     if (job->has_at && job->n_reads == 0) {
-        return cli_wrong(&serve_command, "--at goes with --read");
+        return cli_wrong(command, "--at goes with --read");
     }
     return EXIT_DONE;
 }
@@ -172,7 +131,7 @@ static int serve_frozen(serve_job *job, const toa_service_config *config)
     toa_sink sink = {.progress = on_progress};
     const char *error = "out of memory";
     if (config->record.dir[0] != '\0') {
-        return cli_wrong(&serve_command, "--record needs a live capture: not with --read");
+        return cli_wrong(command, "--record needs a live capture: not with --read");
     }
     bool right = settings_of(&config->capture, &settings);
     toa_replay *replay = right ? toa_replay_new(&settings, &sink, &error) : NULL;
@@ -223,7 +182,7 @@ static int start(serve_job *job)
     return status_of(toa_serve(&serve));
 }
 
-static int run(int argc, char **argv)
+int serve_run(int argc, char **argv)
 {
     serve_job *job = calloc(1, sizeof *job);
     bool done = false;

@@ -2,19 +2,11 @@
 
 #include "cli.h"
 
-static int run(int argc, char **argv);
+static const cli_command *const command = &cli_commands[COMMAND_VERSION];
 
-const cli_command version_command = {
-    .name = "version",
-    .operands = "",
-    .about = "print the version, and that of libpcap",
-    .more = "",
-    .run = run,
-};
-
-static int run(int argc, char **argv)
+int version_run(int argc, char **argv)
 {
-    cli_call call = cli_begin(&version_command, argc, argv);
+    cli_call call = cli_begin(command, argc, argv);
     const cli_option *option = NULL;
     const char *value = NULL;
     cli_result found = cli_next(&call, &option, &value);
@@ -25,7 +17,7 @@ static int run(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (call.operands != argc) {
-        return cli_wrong(&version_command, "takes no operands");
+        return cli_wrong(command, "takes no operands");
     }
     (void)printf("toa %s\n%s\n", TOA_VERSION, pcap_lib_version());
     return EXIT_DONE;

@@ -4,24 +4,30 @@
 
 #include "cli.h"
 
-static const cli_command *const commands[] = {
-    &replay_command,  &check_command,
+typedef int command_run(int argc, char **argv);
+
+static command_run *const runs[N_COMMANDS] = {
+    [COMMAND_REPLAY] = replay_run,   [COMMAND_CHECK] = check_run,
 #ifdef TOA_WITH_SERVICE
-    &capture_command, &serve_command,   &query_command,
+    [COMMAND_CAPTURE] = capture_run, [COMMAND_SERVE] = serve_run,     [COMMAND_QUERY] = query_run,
 #endif
-    &inspect_command, &version_command,
+    [COMMAND_INSPECT] = inspect_run, [COMMAND_VERSION] = version_run,
 };
 
 static void print_usage(FILE *to)
 {
     (void)fprintf(to, "toa: who is behind this connection?\n\nusage: toa COMMAND [OPTION]...\n\n");
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        (void)fprintf(to, "  %-8s  %s\n", commands[i]->name, commands[i]->about);
+    for (int i = 0; i < N_COMMANDS; i++) {
+        if (cli_command_built((cli_command_id)i)) {
+            (void)fprintf(to, "  %-8s  %s\n", cli_commands[i].name, cli_commands[i].about);
+        }
     }
-    (void)fprintf(to, "\n'toa COMMAND --help' tells more.\n"
-                      "Exit status: 0 done, as expected, found; 1 an expectation not met, not "
-                      "found;\n2 usage or configuration; 3 input unreadable or truncated; 4 failed "
-                      "while running.\n");
+    (void)fprintf(to, "\n'toa COMMAND --help' tells more.\nExit status:");
+    for (int i = 0; i < N_STATUSES; i++) {
+        (void)fprintf(to, "%s%d %s%c", i == 2 ? "\n" : " ", i, cli_statuses[i],
+                      i + 1 == N_STATUSES ? '.' : ';');
+    }
+    (void)fprintf(to, "\n");
 }
 
 int main(int argc, char **argv)
@@ -40,9 +46,9 @@ int main(int argc, char **argv)
         return EXIT_DONE;
     }
     const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(commands[i]->name, name) == 0) {
-            int status = commands[i]->run(argc - 1, argv + 1);
+    for (int i = 0; i < N_COMMANDS; i++) {
+        if (cli_command_built((cli_command_id)i) && strcmp(cli_commands[i].name, name) == 0) {
+            int status = runs[i](argc - 1, argv + 1);
             cli_flush();
             return status;
         }
