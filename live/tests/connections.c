@@ -21,19 +21,40 @@ typedef union address {
     struct sockaddr_in6 v6;
 } address;
 
-static socklen_t loopback(unsigned version, uint16_t port, address *out)
+static socklen_t address_of(const toa_endpoint *at, address *out)
 {
     memset(out, 0, sizeof *out);
-    if (version == 4) {
+    if (at->version == 4) {
         out->v4.sin_family = AF_INET;
-        out->v4.sin_port = htons(port);
-        out->v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        out->v4.sin_port = htons(at->port);
+        memcpy(&out->v4.sin_addr, at->ip, 4);
         return sizeof out->v4;
     }
     out->v6.sin6_family = AF_INET6;
-    out->v6.sin6_port = htons(port);
-    out->v6.sin6_addr = in6addr_loopback;
+    out->v6.sin6_port = htons(at->port);
+    memcpy(&out->v6.sin6_addr, at->ip, 16);
     return sizeof out->v6;
+}
+
+static toa_endpoint loopback(unsigned version, uint16_t port)
+{
+    toa_endpoint at = {.ip = {127, 0, 0, 1}, .port = port, .version = 4, .has_port = 1};
+    if (version == 6) {
+        at.version = 6;
+        memcpy(at.ip, &in6addr_loopback, 16);
+    }
+    return at;
+}
+
+static toa_endpoint server_of(const connections_plan *plan)
+{
+    toa_endpoint at = loopback(plan->version, 0);
+    if (plan->writer == NULL) {
+        const char *text = plan->version == 4 ? FORGER_SERVER_4 : FORGER_SERVER_6;
+        (void)toa_ip_parse(text, strlen(text), &at);
+    }
+    at.port = plan->port == 0 ? CONNECTIONS_PORT : plan->port;
+    return at;
 }
 
 static toa_endpoint endpoint_of(const address *from)
@@ -67,22 +88,38 @@ typedef struct clients {
     bool failed;
 } clients;
 
+toa_endpoint connections_fake(const connections_plan *plan, size_t i)
+{
+    if (plan->writer == NULL) {
+        return forger_from(plan->forger, plan->first + i, FIRST_PORT, N_PORTS);
+    }
+    toa_endpoint from =
+        loopback(plan->version, (uint16_t)(FIRST_PORT + (plan->first + i) % N_PORTS));
+    if (plan->version == 4) { /* no port is used again while the server may remember it */
+        from.ip[3] = (uint8_t)(1 + (plan->first + i) / N_PORTS);
+    }
+    return from;
+}
+
+toa_endpoint connections_client(const connections_plan *plan, uint16_t fake_port)
+{
+    uint64_t real = plan->writer == NULL ? atomic_load(&plan->forger->real[fake_port])
+                                         : plan->writer->real[fake_port];
+    return option_writer_endpoint(real, plan->version, fake_port);
+}
+
 /* The client's socket; -1. */
-static int connect_once(const connections_plan *plan, size_t i)
+static int connect_by_kernel(const connections_plan *plan, const toa_endpoint *fake)
 {
     address to;
     address from;
-    uint16_t port = (uint16_t)(FIRST_PORT + (plan->first + i) % N_PORTS);
-    socklen_t len = loopback(plan->version, CONNECTIONS_PORT, &to);
+    toa_endpoint server = server_of(plan);
+    socklen_t len = address_of(&server, &to);
     struct linger reset = {.l_onoff = 1, .l_linger = 0}; /* leaves no TIME_WAIT behind */
     int on = 1;
     int client = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    (void)loopback(plan->version, port, &from);
-    if (plan->version == 4) { /* no port is used again while the server may remember it */
-        from.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)((plan->first + i) / N_PORTS));
-    }
-    plan->writer->real[port] = i & 0x00ffffff;
+    (void)address_of(fake, &from);
     bool done = client >= 0 && setsockopt(client, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
                 setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0 &&
                 bind(client, &from.any, len) == 0 && connect(client, &to.any, len) == 0;
@@ -92,6 +129,30 @@ static int connect_once(const connections_plan *plan, size_t i)
     perror("connect");
     (void)close(client);
     return -1;
+}
+
+int connections_open(const connections_plan *plan, size_t i)
+{
+    toa_endpoint fake = connections_fake(plan, i);
+    if (plan->writer != NULL) {
+        plan->writer->real[fake.port] = i & 0x00ffffff;
+        return connect_by_kernel(plan, &fake);
+    }
+    atomic_store(&plan->forger->real[fake.port], i & 0x00ffffff);
+    return forger_connect(plan->forger, &fake, server_of(plan).port) ? 0 : -1;
+}
+
+void connections_close(const connections_plan *plan, size_t i, int handle)
+{
+    toa_endpoint fake = connections_fake(plan, i);
+    if (handle < 0) {
+        return;
+    }
+    if (plan->writer != NULL) {
+        (void)close(handle);
+    } else {
+        forger_reset(plan->forger, &fake, server_of(plan).port);
+    }
 }
 
 static void rest(void)
@@ -113,9 +174,9 @@ static void *run_clients(void *context)
             rest();
         }
         if (i >= OPEN) {
-            (void)close(open[i % OPEN]);
+            connections_close(plan, i - OPEN, open[i % OPEN]);
         }
-        open[i % OPEN] = connect_once(plan, i);
+        open[i % OPEN] = connections_open(plan, i);
         if (open[i % OPEN] < 0) {
             all->failed = true;
             break;
@@ -125,7 +186,7 @@ static void *run_clients(void *context)
         rest();
     }
     for (size_t k = i < OPEN ? 0 : i - OPEN; k < i; k++) {
-        (void)close(open[k % OPEN]);
+        connections_close(plan, k, open[k % OPEN]);
     }
     return NULL;
 }
@@ -133,10 +194,11 @@ static void *run_clients(void *context)
 /* ---- The server -------------------------------------------------------------------------------
  */
 
-static int serve(unsigned version)
+static int serve(const connections_plan *plan)
 {
     address at;
-    socklen_t len = loopback(version, CONNECTIONS_PORT, &at);
+    toa_endpoint server_at = server_of(plan);
+    socklen_t len = address_of(&server_at, &at);
     struct timeval patience = {.tv_sec = 10};
     int on = 1;
     int server = socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -155,7 +217,7 @@ static void ask(const connections_plan *plan, const address *peer, size_t i,
 {
     toa_answer answer;
     toa_endpoint fake = endpoint_of(peer);
-    toa_endpoint client = option_writer_client(plan->writer, plan->version, fake.port);
+    toa_endpoint client = connections_client(plan, fake.port);
     int64_t begin = now();
     toa_word word = toa_live_lookup(plan->live, &fake, NULL, 0, &answer);
     if (result->nanoseconds != NULL) {
@@ -192,7 +254,7 @@ bool connections_run(const connections_plan *plan, connections_result *result)
 {
     clients all = {.plan = plan};
     pthread_t thread;
-    int server = serve(plan->version);
+    int server = serve(plan);
     int64_t begin = now();
 
     result->found = result->missed = result->wrong = 0;

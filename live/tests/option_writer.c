@@ -340,17 +340,17 @@ bool option_writer_start(option_writer *writer, unsigned version, unsigned carri
     return false;
 }
 
-toa_endpoint option_writer_client(const option_writer *writer, unsigned version, uint16_t port)
+toa_endpoint option_writer_endpoint(uint64_t real, unsigned version, uint16_t port)
 {
-    uint32_t real = (uint32_t)writer->real[port] | 0x0a000000;
+    uint32_t last = (uint32_t)real | 0x0a000000;
     toa_endpoint client = {.port = port ^ 0xffff, .version = (uint8_t)version, .has_port = 1};
     uint8_t *ip = version == 4 ? client.ip : client.ip + 12;
     if (version == 6) {
         memcpy(client.ip, "\x20\x01\x0d\xb8", 4);
     }
-    ip[0] = (uint8_t)(real >> 24);
-    ip[1] = (uint8_t)(real >> 16);
-    ip[2] = (uint8_t)(real >> 8);
-    ip[3] = (uint8_t)real;
+    ip[0] = (uint8_t)(last >> 24);
+    ip[1] = (uint8_t)(last >> 16);
+    ip[2] = (uint8_t)(last >> 8);
+    ip[3] = (uint8_t)last;
     return client;
 }

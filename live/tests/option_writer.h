@@ -33,7 +33,7 @@ bool option_writer_start(option_writer *writer, unsigned version, unsigned carri
                          const char **why);
 void option_writer_stop(option_writer *writer);
 
-/* What the program writes for a client's port. */
-toa_endpoint option_writer_client(const option_writer *writer, unsigned version, uint16_t port);
+/* What is written for a client's port when real[port] is `real`. */
+toa_endpoint option_writer_endpoint(uint64_t real, unsigned version, uint16_t port);
 
 #endif
