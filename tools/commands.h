@@ -42,11 +42,12 @@ typedef enum cli_group {
 
 extern const char *const cli_group_titles[N_GROUPS];
 
-/* What a shell offers for a value, if it is none of these: words, one blank between them. */
+/* What a shell offers for a value: one of these, or words with a blank between them. */
 #define OFFER_NOTHING     ""
 #define OFFER_FILES       "@files"
 #define OFFER_DIRECTORIES "@directories"
 #define OFFER_INTERFACES  "@interfaces"
+#define OFFER_PROGRAMS    "@programs"
 
 typedef struct cli_option {
     const char *name;     /* long, without the dashes */
