@@ -327,6 +327,11 @@ static const char *set_user(toa_config_maker *maker, span value)
     return copy_text(value, maker->made.user, TOA_CONFIG_NAME);
 }
 
+static const char *set_sandbox(toa_config_maker *maker, span value)
+{
+    return choose(value, "yes", "no", "sandbox is yes or no", &maker->made.sandbox);
+}
+
 static const char *set_record_dir(toa_config_maker *maker, span value)
 {
     return copy_text(value, maker->made.record.dir, TOA_CONFIG_PATH);
@@ -381,6 +386,7 @@ enum {
     KEY_BUFFER,
     KEY_HELD,
     KEY_USER,
+    KEY_SANDBOX,
     KEY_RECORD_DIR,
     KEY_RECORD_SIZE,
     KEY_RECORD_FILES,
@@ -409,6 +415,7 @@ static const config_key keys[N_KEYS] = {
     [KEY_BUFFER] = {"Buffer", "buffer", ONE, 0, set_buffer},
     [KEY_HELD] = {"Held", "held", ONE, 0, set_held},
     [KEY_USER] = {"User", "user", ONE, 0, set_user},
+    [KEY_SANDBOX] = {"Sandbox", "sandbox", ONE, 0, set_sandbox},
     [KEY_RECORD_DIR] = {"Record", "record", ONE, 0, set_record_dir},
     [KEY_RECORD_SIZE] = {"RecordSize", "record-size", ONE, 0, set_record_size},
     [KEY_RECORD_FILES] = {"RecordFiles", "record-files", ONE, 0, set_record_files},
@@ -428,6 +435,7 @@ void toa_config_begin(toa_config_maker *maker)
     maker->made.record.size = RECORD_SIZE_DEFAULT;
     maker->made.record.files = RECORD_FILES_DEFAULT;
     maker->made.n_held = HELD_DEFAULT;
+    maker->made.sandbox = true;
     maker->port = TOA_QUERY_PORT;
 }
 
@@ -603,7 +611,7 @@ static bool read_line(config_reader *reader, span line)
                 "'%s': unknown key; there are ToaWinPort, NetworkCardIP, ServerListenIP, "
                 "ServerListenPortList, PortRange, CacheSeconds, Interface, Server, Dialect, Trust, "
                 "Listen, Allow, Ttl, Hold, Duplicates, Midstream, Decap, Records, Buffer, Held, "
-                "User, Record, RecordSize, RecordFiles",
+                "User, Sandbox, Record, RecordSize, RecordFiles",
                 shown(name, show));
 }
 
@@ -710,6 +718,7 @@ static void take_service(const toa_config_maker *flags, toa_service_config *out)
     if (was_given(flags, KEY_RECORD_DIR)) {
         memcpy(out->record.dir, from->record.dir, sizeof out->record.dir);
     }
+    out->sandbox = was_given(flags, KEY_SANDBOX) ? from->sandbox : out->sandbox;
     out->n_held = was_given(flags, KEY_HELD) ? from->n_held : out->n_held;
     out->record.size = was_given(flags, KEY_RECORD_SIZE) ? from->record.size : out->record.size;
     out->record.files = was_given(flags, KEY_RECORD_FILES) ? from->record.files : out->record.files;
@@ -966,6 +975,9 @@ size_t toa_config_format(const toa_service_config *config, char out[TOA_CONFIG_T
     put(&to, "Held = %llu\n", (unsigned long long)config->n_held);
     if (config->user[0] != '\0') {
         put(&to, "User = %s\n", config->user);
+    }
+    if (!config->sandbox) {
+        put(&to, "Sandbox = no\n");
     }
     if (config->record.dir[0] != '\0') {
         put(&to, "Record = %s\n", config->record.dir);

@@ -59,6 +59,7 @@ typedef struct toa_service_config {
     size_t n_allow;
     uint64_t n_held;            /* questions that may wait at once */
     char user[TOA_CONFIG_NAME]; /* "": nobody, when started as root */
+    bool sandbox;
 } toa_service_config;
 
 /* A configuration while it is put together. */

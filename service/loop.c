@@ -15,6 +15,7 @@
 #include "feed.h"
 #include "privileges.h"
 #include "record.h"
+#include "sandbox.h"
 #include "say.h"
 #include "sockets.h"
 #include "summary.h"
@@ -268,8 +269,9 @@ static bool apply(service *self, const toa_service_config *fresh)
     if (!toa_core_allow(self->core, fresh->allow, fresh->n_allow)) {
         toa_say("out of memory: those who might ask before may ask still");
     }
-    if (fresh->n_held != self->config.n_held || strcmp(fresh->user, self->config.user) != 0) {
-        toa_say("held and user take effect at the next start");
+    if (fresh->n_held != self->config.n_held || strcmp(fresh->user, self->config.user) != 0 ||
+        fresh->sandbox != self->config.sandbox) {
+        toa_say("held, user and sandbox take effect at the next start");
     }
     self->config = *fresh;
     toa_say("reloaded: %s", !live           ? "the capture that was read stays"
@@ -403,7 +405,8 @@ static bool start(service *self)
         return false;
     }
     if ((live && !toa_record_prepare(&self->config.record, user, error)) ||
-        !toa_privileges_drop(self->config.user, live, error, sizeof error)) {
+        !toa_privileges_drop(self->config.user, live, error, sizeof error) ||
+        (self->config.sandbox && !toa_sandbox_enter(live, error, sizeof error))) {
         toa_say("%s", error);
         return false;
     }

@@ -18,6 +18,7 @@
 #include "pcap_file.h"
 #include "privileges.h"
 #include "report.h"
+#include "sandbox.h"
 
 static const cli_command *const command = &cli_commands[COMMAND_CAPTURE];
 
@@ -311,7 +312,8 @@ static int start(capture_job *job)
     if (signal_fd < 0 || job->wake_fd < 0 || pthread_mutex_init(&job->lock, NULL) != 0) {
         cli_message("toa capture: %s\n", strerror(errno));
     } else if (open_file(job)) {
-        if (toa_privileges_drop(job->config.user, true, error, sizeof error)) {
+        if (toa_privileges_drop(job->config.user, true, error, sizeof error) &&
+            (!job->config.sandbox || toa_sandbox_enter(true, error, sizeof error))) {
             status = capture(job, signal_fd);
         } else {
             cli_message("toa capture: %s\n", error);

@@ -91,6 +91,8 @@ const cli_option cli_options[] = {
      "read the configuration, print it, and end"},
     {"user", 0, "NAME", OFFER_NOTHING, GROUP_RUN, CAPTURE | SERVE,
      "go on as this user, when started as root; default nobody"},
+    {"sandbox", 0, "no", "yes no", GROUP_RUN, CAPTURE | SERVE,
+     "do not give up the system calls that are not needed"},
     {"jobs", 'j', "N", OFFER_NOTHING, GROUP_RUN, CHECK, "cases at once; default 1"},
     {"hash-key", 0, "N", OFFER_NOTHING, GROUP_RUN, CHECK,
      "the engine's hash key; nothing depends on it while no flow is pushed out"},

@@ -124,5 +124,23 @@ start --read cases/showcase.pcap --at 15.35785
 row 'what has expired says so' 1 out 'expired 0.000000000 s ago' "$toa" query --server "$at" 10.0.1.7:40002
 stop 'TERM ends it again' TERM
 
+# ---- reload: another address, opened when the rights are gone and the sandbox is entered
+printf 'Server = any\nListen = 127.0.0.1:0\n' >"$scratch/serve.conf"
+"$toa" serve -c "$scratch/serve.conf" --read cases/showcase.pcap 2>"$scratch/daemon.err" </dev/null &
+daemon=$!
+for _ in {1..200}; do
+    ! grep -q 'listening on' "$scratch/daemon.err" || break
+    sleep 0.05
+done
+printf 'Server = any\nListen = 127.0.0.1:0 [::1]:0\n' >"$scratch/serve.conf"
+kill -HUP "$daemon"
+for _ in {1..200}; do
+    ! grep -q 'reloaded' "$scratch/daemon.err" || break
+    sleep 0.05
+done
+at=$(sed -n 's/^toa serve: listening on \(\[::1\].*\)/\1/p' "$scratch/daemon.err")
+row 'HUP opens an address more' 0 out '192.0.2.147:39999' "$toa" query --server "$at" 10.0.1.7:40001
+stop 'TERM ends that one, too' TERM
+
 printf '%d passed, %d failed\n' "$n_passed" "$n_failed"
 [ "$n_failed" -eq 0 ]

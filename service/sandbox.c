@@ -1,0 +1,289 @@
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Who needs a call. */
+typedef enum need {
+    EVERY,  /* sockets, signals, memory, reading the configuration */
+    CAPTURE /* opening an interface, the capture thread, the record */
+} need;
+
+/* What an argument must be, for the call to be allowed. */
+typedef enum condition {
+    ANY = 0,
+    EQUAL, /* argument == value */
+    CLEAR, /* (argument & value) == 0 */
+    SET    /* (argument & value) == value */
+} condition;
+
+typedef struct rule {
+    int call;
+    need need;
+    condition condition;
+    unsigned argument;
+    unsigned long value;
+} rule;
+
+/*
+ * What the tests of the daemon are seen to do; tools/tests/sandbox.sh watches them, and finds a
+ * line that nobody needs.
+ */
+static const rule allowed[] = {
+    /* Datagrams and what was learned: the loop */
+    {.call = SCMP_SYS(poll)},
+    {.call = SCMP_SYS(recvmmsg)},
+    {.call = SCMP_SYS(sendmmsg)},
+    {.call = SCMP_SYS(sendmsg)},
+    {.call = SCMP_SYS(read)},
+    {.call = SCMP_SYS(write)},
+    {.call = SCMP_SYS(close)},
+    {.call = SCMP_SYS(futex)},
+    /* Reading the configuration anew, other addresses to listen on */
+    {.call = SCMP_SYS(openat)},
+    {.call = SCMP_SYS(newfstatat)},
+    {SCMP_SYS(socket), EVERY, EQUAL, 0, AF_INET},
+    {SCMP_SYS(socket), EVERY, EQUAL, 0, AF_INET6},
+    {.call = SCMP_SYS(bind)},
+    {.call = SCMP_SYS(getsockname)},
+    {.call = SCMP_SYS(setsockopt)},
+    /* Memory: never executable */
+    {SCMP_SYS(mmap), EVERY, CLEAR, 2, PROT_EXEC},
+    {.call = SCMP_SYS(munmap)},
+    {.call = SCMP_SYS(brk)},
+    /* The end */
+    {.call = SCMP_SYS(exit_group)},
+    /* The hash key */
+    {.call = SCMP_SYS(getrandom)},
+    /* Opening an interface anew */
+    {SCMP_SYS(socket), CAPTURE, EQUAL, 0, AF_PACKET},
+    {SCMP_SYS(socket), CAPTURE, EQUAL, 0, AF_NETLINK},
+    {SCMP_SYS(getsockopt), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFINDEX},
+    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFNAME},
+    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFHWADDR},
+    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFFLAGS},
+    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFMTU},
+    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCETHTOOL},
+    {SCMP_SYS(fcntl), CAPTURE, EQUAL, 1, F_GETFL},
+    {SCMP_SYS(fcntl), CAPTURE, EQUAL, 1, F_SETFL},
+    {SCMP_SYS(eventfd2), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(uname), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(sendto), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(recvmsg), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(recvfrom), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(clock_nanosleep), CAPTURE, ANY, 0, 0},
+    /* Threads, and no processes */
+    {SCMP_SYS(rt_sigprocmask), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(clone), CAPTURE, SET, 0, CLONE_THREAD | CLONE_VM},
+    {SCMP_SYS(mprotect), CAPTURE, CLEAR, 2, PROT_EXEC},
+    {SCMP_SYS(madvise), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(rseq), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(set_robust_list), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(rt_sigaction), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(exit), CAPTURE, ANY, 0, 0},
+    /* The record */
+    {SCMP_SYS(access), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(lseek), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(ftruncate), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(getdents64), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(unlink), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(sysinfo), CAPTURE, ANY, 0, 0},
+};
+
+/* What the tests cannot bring about. */
+static const rule rare[] = {
+    {.call = SCMP_SYS(clock_gettime)},   /* where the clock is no matter of the vdso */
+    {.call = SCMP_SYS(restart_syscall)}, /* poll, behind SIGSTOP and SIGCONT */
+    {.call = SCMP_SYS(mremap)},          /* realloc of much */
+    {.call = SCMP_SYS(fstat)},           /* newfstatat, of another C library */
+    {.call = SCMP_SYS(ppoll)},           /* of processors that have no poll, access and unlink */
+    {.call = SCMP_SYS(faccessat)},       {.call = SCMP_SYS(unlinkat)},
+    {.call = SCMP_SYS(getpid)}, /* abort(): stack protector, _FORTIFY_SOURCE */
+    {.call = SCMP_SYS(gettid)},          {.call = SCMP_SYS(rt_sigreturn)},
+};
+
+/* What nobody has a reason to try. */
+static const int fatal[] = {
+    SCMP_SYS(execve),
+    SCMP_SYS(execveat),
+    SCMP_SYS(fork),
+    SCMP_SYS(vfork),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(setuid),
+    SCMP_SYS(setgid),
+    SCMP_SYS(setreuid),
+    SCMP_SYS(setregid),
+    SCMP_SYS(setresuid),
+    SCMP_SYS(setresgid),
+    SCMP_SYS(setgroups),
+    SCMP_SYS(capset),
+    SCMP_SYS(unshare),
+    SCMP_SYS(setns),
+    SCMP_SYS(mount),
+    SCMP_SYS(umount2),
+    SCMP_SYS(pivot_root),
+    SCMP_SYS(chroot),
+    SCMP_SYS(init_module),
+    SCMP_SYS(finit_module),
+    SCMP_SYS(delete_module),
+    SCMP_SYS(kexec_load),
+    SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open),
+    SCMP_SYS(userfaultfd),
+    SCMP_SYS(keyctl),
+    SCMP_SYS(add_key),
+    SCMP_SYS(request_key),
+    SCMP_SYS(io_uring_setup),
+    SCMP_SYS(open_by_handle_at),
+    SCMP_SYS(kill),
+    SCMP_SYS(tkill),
+    SCMP_SYS(rt_sigqueueinfo),
+    SCMP_SYS(listen),
+    SCMP_SYS(connect),
+};
+
+/* The sanitizers of the tests' builds end with a search for leaks, which stops all threads. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+static const int sanitizers[] = {
+    SCMP_SYS(clone),
+    SCMP_SYS(clone3),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(wait4),
+    SCMP_SYS(prctl),
+    SCMP_SYS(readlink),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(getppid),
+    SCMP_SYS(open),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(getrlimit),
+    SCMP_SYS(prlimit64),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(madvise),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(getdents),
+    SCMP_SYS(lseek),
+    SCMP_SYS(exit),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(getdents64),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(sched_getaffinity),
+};
+
+static int allow(scmp_filter_ctx filter, const rule *rule)
+{
+    struct scmp_arg_cmp argument = {.arg = rule->argument};
+    switch (rule->condition) {
+    case EQUAL:
+        argument.op = SCMP_CMP_EQ;
+        argument.datum_a = rule->value;
+        break;
+    case CLEAR:
+        argument.op = SCMP_CMP_MASKED_EQ;
+        argument.datum_a = rule->value;
+        break;
+    case SET:
+        argument.op = SCMP_CMP_MASKED_EQ;
+        argument.datum_a = rule->value;
+        argument.datum_b = rule->value;
+        break;
+    case ANY:
+    default:
+        return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, 0, NULL);
+    }
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, 1, &argument);
+}
+
+static int allow_all(scmp_filter_ctx filter, const rule *rules, size_t n, bool capture)
+{
+    int wrong = 0;
+    for (size_t i = 0; i < n && wrong == 0; i++) {
+        if (rules[i].need == EVERY || capture) {
+            wrong = allow(filter, &rules[i]);
+        }
+    }
+    return wrong;
+}
+
+static bool is_sanitizers(int call)
+{
+    bool found = false;
+    for (size_t i = 0; i < sizeof sanitizers / sizeof sanitizers[0]; i++) {
+        found = found || sanitizers[i] == call;
+    }
+    return found && SANITIZED != 0;
+}
+
+static int forbid(scmp_filter_ctx filter)
+{
+    int wrong = 0;
+    for (size_t i = 0; i < sizeof fatal / sizeof fatal[0] && wrong == 0; i++) {
+        if (!is_sanitizers(fatal[i])) {
+            wrong = seccomp_rule_add_array(filter, SCMP_ACT_KILL_PROCESS, fatal[i], 0, NULL);
+        }
+    }
+    for (size_t i = 0; i < sizeof sanitizers / sizeof sanitizers[0] && wrong == 0; i++) {
+        if (SANITIZED != 0) {
+            wrong = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, sanitizers[i], 0, NULL);
+        }
+    }
+    return wrong;
+}
+
+/* 0, or an error number below 0. */
+static int fill(scmp_filter_ctx filter, bool capture)
+{
+    /* abort() of this process and of no other */
+    struct scmp_arg_cmp itself = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()};
+    int wrong = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (wrong == 0 && SANITIZED == 0) {
+        wrong = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &itself);
+    }
+    if (wrong == 0) {
+        wrong = forbid(filter);
+    }
+    if (wrong == 0) {
+        wrong = allow_all(filter, allowed, sizeof allowed / sizeof allowed[0], capture);
+    }
+    if (wrong == 0) {
+        wrong = allow_all(filter, rare, sizeof rare / sizeof rare[0], capture);
+    }
+    return wrong;
+}
+
+bool toa_sandbox_enter(bool capture, char *error, size_t size)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    int wrong = filter == NULL ? -ENOMEM : fill(filter, capture);
+    if (wrong == 0) {
+        wrong = seccomp_load(filter);
+    }
+    if (filter != NULL) {
+        seccomp_release(filter);
+    }
+    if (wrong != 0) {
+        (void)snprintf(error, size,
+                       "cannot enter the sandbox: seccomp: %s (sandbox = no goes on without it)",
+                       strerror(-wrong));
+    }
+    return wrong == 0;
+}
