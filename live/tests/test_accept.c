@@ -105,6 +105,7 @@ static bool run_by_ebpf(const row *r, connections_plan *plan)
     }
     plan->writer = &writer;
     bool good = run(r, plan);
+    plan->writer = NULL;
     option_writer_stop(&writer);
     return good;
 }
@@ -118,6 +119,7 @@ static bool run_by_forger(const row *r, connections_plan *plan)
     }
     plan->forger = &forger;
     bool good = run(r, plan);
+    plan->forger = NULL;
     forger_stop(&forger);
     return good;
 }

@@ -158,6 +158,19 @@ static void what_it_watches(void **state)
     }
 }
 
+static void it_has_not_the_limit_of_three(void **state)
+{
+    static const uint16_t many[] = {1, 2, 3, 4, 5, 6, 7};
+    static const char *const ranges[] = {"10-11", "20-21", "30-31", "40-41", "50 - 51"};
+    toa_fetcher_config config = {
+        .ports = many, .n_ports = 7, .ranges = ranges, .n_ranges = 5, .cache_secs = 15};
+    assert_int_equal(toa_fetcher_start(*state, &config), 0);
+    assert_int_equal(told.n_servers, 12);
+    assert_int_equal(told.servers[6].port_low, 7);
+    assert_int_equal(told.servers[11].port_low, 50);
+    assert_int_equal(told.servers[11].port_high, 51);
+}
+
 static void empty_addresses_mean_any(void **state)
 {
     toa_fetcher_config config = some_ports();
@@ -294,6 +307,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_error_has_the_vendors_code_and_message, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_it_watches, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_has_not_the_limit_of_three, setup, teardown),
         cmocka_unit_test_setup_teardown(empty_addresses_mean_any, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_configurations, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_is_in_network_order, setup, teardown),

@@ -1,7 +1,8 @@
 /*
  * The vendor's two samples as they stand in its document, with the braces that the page lost, and a
- * main around them: a server that says who each connection is from. Compiled as C++98 to C++20.
- * Call: vendor_samples N_CONNECTIONS   listens on 127.0.0.1:1111 and prints a line a connection
+ * main around them: a server that says who each connection is from. Built as C++98 to C++20.
+ * Call: vendor_samples N IP PORT   accepts N connections there, and prints two lines for each. Port
+ *                                  1111 is one of the list, 10003 one of the ranges.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -42,27 +43,26 @@ void GetToa(SOCKADDR_IN client_addr, ToaFetcher * toa_fetcher_ptr)
 }
 // clang-format on
 
-static int listening()
+static int listening(const char *ip, int port)
 {
     SOCKADDR_IN address;
     int one = 1;
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     memset(&address, 0, sizeof address);
     address.sin_family = AF_INET;
-    address.sin_port = htons(1111);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<u_short>(port));
+    address.sin_addr.s_addr = inet_addr(ip);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(listener, reinterpret_cast<sockaddr *>(&address), sizeof address) != 0 ||
         listen(listener, 1024) != 0) {
-        perror("vendor_samples: 127.0.0.1:1111");
+        perror("vendor_samples: listen");
         exit(4);
     }
     return listener;
 }
 
-static void serve(ToaFetcher *fetcher, int n_connections)
+static void serve(ToaFetcher *fetcher, int n_connections, int listener)
 {
-    int listener = listening();
     printf("ready\n");
     fflush(stdout);
     for (int i = 0; i < n_connections; i++) {
@@ -70,6 +70,7 @@ static void serve(ToaFetcher *fetcher, int n_connections)
         socklen_t len = sizeof client;
         int connection = accept(listener, reinterpret_cast<sockaddr *>(&client), &len);
         GetToa(client, fetcher);
+        fflush(stdout);
         close(connection);
     }
     close(listener);
@@ -77,6 +78,9 @@ static void serve(ToaFetcher *fetcher, int n_connections)
 
 int main(int argc, char **argv)
 {
+    int n_connections = argc > 1 ? atoi(argv[1]) : 1;
+    const char *ip = argc > 2 ? argv[2] : "127.0.0.1";
+    int port = argc > 3 ? atoi(argv[3]) : 1111;
     // clang-format off
      char ncard_ip_str[] = "";
      char svr_ip_str[] = "";
@@ -100,8 +104,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "vendor_samples: the overloads do not do as they say\n");
         return 4;
     }
+    serve(port == 1111 ? &inst : &ranged, n_connections, listening(ip, port));
     ranged.StopToaFetcher();
-    serve(&inst, argc > 1 ? atoi(argv[1]) : 1);
     inst.StopToaFetcher();
     return 0;
 }
