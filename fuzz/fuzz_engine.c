@@ -7,6 +7,7 @@
  * be the model's, and one of 16 records, where flows are pushed out: there every address that is
  * handed out must be one that the model might say, and the counters must add up.
  */
+#include "../engine/tests/compare.h"
 #include "../engine/tests/model.h"
 
 #include <stdio.h>
@@ -144,63 +145,6 @@ static void trial_close(struct trial *trial)
 
 /* ---- Comparisons ----------------------------------------------------------------------------- */
 
-static void show_endpoint(const char *name, const toa_endpoint *endpoint)
-{
-    char text[TOA_ENDPOINT_TEXT];
-    if (endpoint->version != 0) {
-        (void)toa_endpoint_format(endpoint, text);
-        fprintf(stderr, " %s=%s", name, text);
-    }
-}
-
-static void show_mapping(const char *name, const toa_mapping *mapping)
-{
-    show_endpoint(name, &mapping->client);
-    show_endpoint("vip", &mapping->vip);
-    fprintf(stderr, " (%d %s)", mapping->kind, toa_carrier_name((toa_carrier)mapping->carrier));
-}
-
-static void show_event(const char *whose, const toa_event *event)
-{
-    fprintf(stderr, "  %s: %s%s", whose, event->replaced ? "replace, " : "",
-            toa_word_name(event->verdict));
-    show_endpoint("fake", &event->fake);
-    show_endpoint("server", &event->server);
-    show_mapping("mapping", &event->mapping);
-    show_mapping("former", &event->former);
-    fprintf(stderr, "\n");
-}
-
-static void show_answer(const char *whose, const toa_answer *answer)
-{
-    fprintf(stderr, "  %s: %s%s age %lld free %d", whose, toa_word_name(answer->word),
-            answer->ambiguous ? " (ambiguous)" : "", (long long)answer->age, answer->options_free);
-    show_endpoint("server", &answer->server);
-    show_mapping("mapping", &answer->mapping);
-    show_mapping("former", &answer->former);
-    fprintf(stderr, "\n");
-}
-
-static bool mappings_equal(const toa_mapping *a, const toa_mapping *b)
-{
-    return toa_endpoint_equal(&a->client, &b->client) && toa_endpoint_equal(&a->vip, &b->vip) &&
-           a->kind == b->kind && a->carrier == b->carrier;
-}
-
-static bool events_equal(const toa_event *a, const toa_event *b)
-{
-    return a->verdict == b->verdict && toa_endpoint_equal(&a->fake, &b->fake) &&
-           toa_endpoint_equal(&a->server, &b->server) && mappings_equal(&a->mapping, &b->mapping) &&
-           mappings_equal(&a->former, &b->former) && a->replaced == b->replaced;
-}
-
-static bool answers_equal(const toa_answer *a, const toa_answer *b)
-{
-    return a->word == b->word && mappings_equal(&a->mapping, &b->mapping) &&
-           mappings_equal(&a->former, &b->former) && toa_endpoint_equal(&a->server, &b->server) &&
-           a->age == b->age && a->options_free == b->options_free && a->ambiguous == b->ambiguous;
-}
-
 static void ask(const struct trial *trial, const toa_endpoint *fake, const toa_endpoint *server,
                 toa_time now)
 {
@@ -210,16 +154,16 @@ static void ask(const struct trial *trial, const toa_endpoint *fake, const toa_e
     toa_word word = toa_engine_lookup(trial->engine, fake, server, now, &got);
     (void)model_lookup(trial->model, fake, server, now, &wanted);
     if (trial->shown) {
-        show_endpoint("ask", fake);
+        compare_show_endpoint(stderr, "ask", fake);
         fprintf(stderr, "%s at %lld\n", server == NULL ? "" : " and server", (long long)now);
-        show_answer("engine", &got);
-        show_answer("model", &wanted);
+        compare_show_answer(stderr, "engine", &got);
+        compare_show_answer(stderr, "model", &wanted);
     }
     must(word == got.word && toa_word_is_answer(word), "not an answer");
     must(got.age >= 0, "an age below 0");
     must((word == TOA_FOUND) == (got.mapping.client.version != 0), "a client without being found");
     if (!trial->tiny) {
-        must(answers_equal(&got, &wanted), "another answer than the model's");
+        must(compare_answers(&got, &wanted), "another answer than the model's");
     } else if (word == TOA_FOUND) {
         toa_time latest = toa_engine_now(trial->engine);
         toa_endpoint of = *fake;
@@ -384,18 +328,18 @@ static void op_segment(struct trial *trial, input *in, unsigned op)
     if (trial->shown) {
         fprintf(stderr, "%lld flags %02x seq %u data %u", (long long)trial->now, segment.flags,
                 segment.seq, segment.data_len);
-        show_endpoint("from", &segment.source);
-        show_endpoint("to", &segment.destination);
+        compare_show_endpoint(stderr, "from", &segment.source);
+        compare_show_endpoint(stderr, "to", &segment.destination);
         fprintf(stderr, " options");
         for (size_t i = 0; i < len; i++) {
             fprintf(stderr, "%s%02x", i == len - cut ? "|" : " ", options[i]);
         }
         fprintf(stderr, "\n");
-        show_event("engine", &got);
-        show_event("model", &wanted);
+        compare_show_event(stderr, "engine", &got);
+        compare_show_event(stderr, "model", &wanted);
     }
     must(word == got.verdict, "the verdict is not the event's");
-    must(trial->tiny || events_equal(&got, &wanted), "another event than the model's");
+    must(trial->tiny || compare_events(&got, &wanted), "another event than the model's");
     ask(trial, &fake, NULL, trial->now);
     ask(trial, &fake, &server, trial->now);
 }

@@ -611,3 +611,36 @@ bool model_might_say(const toa_model *model, const toa_endpoint *fake, const toa
     }
     return false;
 }
+
+/* ---- A table that is full -------------------------------------------------------------------- */
+
+size_t model_n_flows(const toa_model *model)
+{
+    return model->n_flows;
+}
+
+model_flow model_flow_at(const toa_model *model, size_t i)
+{
+    return (model_flow){.fake = model->flows[i].fake, .server = model->flows[i].server};
+}
+
+void model_forget(toa_model *model, size_t i)
+{
+    free(model->flows[i].entries);
+    model->flows[i] = model->flows[--model->n_flows];
+}
+
+model_worth model_worth_at(const toa_model *model, size_t i, toa_time now, toa_time *at)
+{
+    const flow_history *flow = &model->flows[i];
+    const entry *from = is_contradicted(flow) ? NULL : lesson_of(flow);
+    *at = flow->entries[begin_of(flow)].at;
+    if (from == NULL) {
+        return MODEL_PENDING;
+    }
+    if (model->config.hold == TOA_HOLD_CONNECTION && close_of(flow) != NULL) {
+        from = close_of(flow);
+    }
+    *at = from->at;
+    return is_live(model, flow, now) ? MODEL_MAPPING : MODEL_EXPIRED;
+}
