@@ -1,6 +1,7 @@
 # The functions that the lists of the modules call.
 
-# Warnings for a target of ours. Whether they are errors is the preset's choice.
+# Warnings for a target of ours. Whether they are errors is the preset's choice. mingw's gcc takes
+# formats for Microsoft's, which ours are not (__USE_MINGW_ANSI_STDIO): Linux's build checks them.
 function(toa_warnings target)
     target_compile_options(${target} PRIVATE
         -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wstrict-prototypes
@@ -8,7 +9,15 @@ function(toa_warnings target)
         -Wcast-qual -Wcast-align -Wwrite-strings -Wundef -Wvla -Wformat=2
         -Wdouble-promotion -Wimplicit-fallthrough
         $<$<C_COMPILER_ID:Clang>:-Wshadow>
-        $<$<C_COMPILER_ID:GNU>:-Wshadow=local -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wcast-align=strict>)
+        $<$<C_COMPILER_ID:GNU>:-Wshadow=local -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wcast-align=strict>
+        $<$<BOOL:${MINGW}>:-Wno-format>)
+endfunction()
+
+# What tests and fuzz targets use of POSIX, where the system has not got it.
+function(toa_posix target)
+    if(WIN32)
+        target_link_libraries(${target} PRIVATE toa_posix)
+    endif()
 endfunction()
 
 # toa_module(NAME <name> SOURCES <file>... [NEEDS <module>...])
@@ -53,6 +62,7 @@ function(toa_test)
     target_include_directories(test_${arg_NAME} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     target_link_libraries(test_${arg_NAME} PRIVATE ${arg_LIBS} PkgConfig::CMOCKA)
     toa_warnings(test_${arg_NAME})
+    toa_posix(test_${arg_NAME})
     add_test(NAME ${arg_NAME} COMMAND test_${arg_NAME} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
     set_tests_properties(${arg_NAME} PROPERTIES TIMEOUT 300)
 endfunction()
@@ -71,6 +81,7 @@ function(toa_fuzz_target)
     target_include_directories(fuzz_${arg_NAME} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     target_link_libraries(fuzz_${arg_NAME} PRIVATE ${arg_LIBS})
     toa_warnings(fuzz_${arg_NAME})
+    toa_posix(fuzz_${arg_NAME})
     set_property(TARGET fuzz_${arg_NAME} PROPERTY RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
     set_property(GLOBAL APPEND PROPERTY TOA_FUZZ_NAMES ${arg_NAME})
 

@@ -37,6 +37,9 @@ typedef struct cli_call {
     int operands; /* index of the first operand, once CLI_END came */
 } cli_call;
 
+/* What the system wants done before anything else: startup.c, and startup_windows.c. */
+void cli_startup(void);
+
 cli_call cli_begin(const cli_command *command, int argc, char **argv);
 cli_result cli_next(cli_call *call, const cli_option **option, const char **value);
 

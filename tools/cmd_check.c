@@ -2,13 +2,13 @@
 #include <toa/text.h>
 
 #include <errno.h>
-#include <fts.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
+#include "cases.h"
 #include "cli.h"
 #include "junit.h"
 
@@ -31,8 +31,9 @@ typedef struct check_job {
 
 /* ---- Which cases ----------------------------------------------------------------------------- */
 
-static bool add_path(check_job *job, const char *path)
+static bool add_path(void *context, const char *path)
 {
+    check_job *job = context;
     char **paths = realloc(job->paths, (job->n_paths + 1) * sizeof paths[0]);
     char *copy = strdup(path);
     if (paths != NULL) {
@@ -47,84 +48,10 @@ static bool add_path(check_job *job, const char *path)
     return true;
 }
 
-static bool is_case(const char *name)
+static int add_operand(check_job *job, const char *path)
 {
-    size_t len = strlen(name);
-    return len > 5 && strcmp(name + len - 5, ".case") == 0;
-}
-
-/* By bytes, so that the order does not depend on the system. */
-static int compare_names(const FTSENT **a, const FTSENT **b)
-{
-    return strcmp((*a)->fts_name, (*b)->fts_name);
-}
-
-/* What is named on the command line is a case by any name and of any type: a pipe can be one. */
-static int add_named(check_job *job, const FTSENT *entry)
-{
-    if (entry->fts_info == FTS_SLNONE) {
-        cli_message("toa check: %s: %s\n", entry->fts_path, strerror(ENOENT));
-        return EXIT_UNREADABLE;
-    }
-    return add_path(job, entry->fts_path) ? EXIT_DONE : EXIT_FAILED;
-}
-
-/* What a directory has in it. */
-static int add_found(check_job *job, const FTSENT *entry)
-{
-    if (entry->fts_name[0] == '.' || !is_case(entry->fts_name)) {
-        return EXIT_DONE;
-    }
-    if (entry->fts_info != FTS_F) {
-        cli_message("toa check: %s: %s\n", entry->fts_path,
-                    entry->fts_info == FTS_SLNONE ? "a link to nothing" : "not a file");
-        return EXIT_UNREADABLE;
-    }
-    return add_path(job, entry->fts_path) ? EXIT_DONE : EXIT_FAILED;
-}
-
-/* What one entry of a tree adds. */
-static int add_entry(check_job *job, FTS *tree, FTSENT *entry)
-{
-    bool named = entry->fts_level == FTS_ROOTLEVEL; /* on the command line */
-    switch (entry->fts_info) {
-    case FTS_D:
-        if (!named && entry->fts_name[0] == '.') {
-            (void)fts_set(tree, entry, FTS_SKIP);
-        }
-        return EXIT_DONE;
-    case FTS_F:
-    case FTS_DEFAULT:
-    case FTS_SLNONE:
-        return named ? add_named(job, entry) : add_found(job, entry);
-    case FTS_DC:
-        cli_message("toa check: %s: a link back to a directory above it\n", entry->fts_path);
-        return EXIT_UNREADABLE;
-    case FTS_DNR:
-    case FTS_ERR:
-    case FTS_NS:
-        cli_message("toa check: %s: %s\n", entry->fts_path, strerror(entry->fts_errno));
-        return EXIT_UNREADABLE;
-    default: /* a directory left again */
-        return EXIT_DONE;
-    }
-}
-
-static int add_operand(check_job *job, char *path)
-{
-    char *const roots[] = {path, NULL};
     size_t before = job->n_paths;
-    int status = EXIT_DONE;
-    FTSENT *entry = NULL;
-    FTS *tree = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, compare_names);
-    if (tree == NULL) {
-        cli_message("toa check: %s: %s\n", path, strerror(errno));
-        return EXIT_UNREADABLE;
-    }
-    while (status == EXIT_DONE && (entry = fts_read(tree)) != NULL) {
-        status = add_entry(job, tree, entry);
-    }
-    (void)fts_close(tree);
+    int status = cases_find(path, add_path, job);
     if (status == EXIT_DONE && job->n_paths == before) {
         cli_message("toa check: %s: no .case file in it\n", path);
         return EXIT_USAGE;

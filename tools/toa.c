@@ -1,5 +1,4 @@
 /* One program, one subcommand a file. */
-#include <signal.h>
 #include <string.h>
 
 #include "cli.h"
@@ -32,9 +31,7 @@ static void print_usage(FILE *to)
 
 int main(int argc, char **argv)
 {
-#ifdef SIGPIPE
-    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error with a message: cli_write */
-#endif
+    cli_startup();
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;

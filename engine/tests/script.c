@@ -246,9 +246,9 @@ void script_segment(const script_step *step, uint8_t room[TOA_OPTIONS_MAX], toa_
         } else if (numbered_yet) {
             names = word;
         } else {
-            out->seq = (uint32_t)strtoul(word, &end, 10);
+            out->seq = (uint32_t)strtoull(word, &end, 10);
             numbered_yet = true;
-            out->data_len = *end == '+' ? (uint32_t)strtoul(end, NULL, 10) : out->data_len;
+            out->data_len = *end == '+' ? (uint32_t)strtoull(end, NULL, 10) : out->data_len;
         }
     }
     out->source = back ? flow.server : flow.fake;
