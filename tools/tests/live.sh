@@ -93,11 +93,13 @@ if [ "$(awk '/^Uid/ { print $2 }' /proc/self/status)" = 0 ] && [ "$(wc -l </proc
 fi
 row 'CAP_NET_RAW is all that it has' 0 '^CapEff:	0000000000002000$' cat "/proc/$daemon/status"
 row 'and all that it can have' 0 '^CapPrm:	0000000000002000$' cat "/proc/$daemon/status"
+row 'it is in the sandbox' 0 '^Seccomp:	2$' cat "/proc/$daemon/status"
 row 'nothing is gained by starting a program' 0 '^NoNewPrivs:	1$' cat "/proc/$daemon/status"
 row 'nor inherited' 0 '^CapInh:	0000000000000000$' cat "/proc/$daemon/status"
 row 'nor ambient' 0 '^CapAmb:	0000000000000000$' cat "/proc/$daemon/status"
 for thread in "/proc/$daemon/task"/*; do
     row 'every thread is as poor' 0 '^CapPrm:	0000000000002000$' cat "$thread/status"
+    row 'every thread is, too' 0 '^Seccomp:	2$' cat "$thread/status"
 done
 row 'every connection is known in the moment that it is there' 0 '^2000 known$' "${connections[@]}" 10001 2000 ask
 row 'version 2 knows it too' 0 '203.0.113.9:10001 254 ack' "$toa" query 127.0.0.1:10001
