@@ -708,6 +708,13 @@ static void answer_miss(const toa_record *record, const toa_config *config, toa_
     }
 }
 
+static void answer_found(const toa_record *record, toa_time now, toa_answer *answer)
+{
+    answer->word = TOA_FOUND;
+    answer->mapping = record_mapping(record);
+    answer->age = age_of(toa_time_since(record->taught_at, now));
+}
+
 /* The flows of one fake endpoint: the newest with a live mapping, and the newest without. */
 typedef struct choice {
     toa_record records[3];
@@ -797,11 +804,29 @@ toa_word toa_engine_lookup(const toa_engine *engine, const toa_endpoint *fake,
         answer_miss(record, &engine->config, now, answer);
         return answer->word;
     }
-    answer->word = TOA_FOUND;
-    answer->mapping = record_mapping(record);
-    answer->age = age_of(toa_time_since(record->taught_at, now));
+    answer_found(record, now, answer);
     answer->ambiguous = chosen.ambiguous;
     return answer->word;
+}
+
+bool toa_engine_flow(const toa_engine *engine, size_t i, toa_time now, toa_endpoint *fake,
+                     toa_answer *answer)
+{
+    toa_record record;
+    toa_time latest = toa_engine_now(engine);
+    now = now < latest ? latest : now;
+    if (i >= toa_engine_records(engine) || !toa_table_read(&engine->table, i, &record)) {
+        return false;
+    }
+    answer_clear(answer);
+    if (record_live(&record, &engine->config, now)) {
+        answer_found(&record, now, answer);
+    } else {
+        answer_miss(&record, &engine->config, now, answer);
+    }
+    answer->server = record.server;
+    *fake = record.fake;
+    return true;
 }
 
 size_t toa_engine_live(const toa_engine *engine, toa_time now)

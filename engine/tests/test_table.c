@@ -388,6 +388,38 @@ static void test_a_mapping_that_was_pushed_out_is_replaced(void **state)
     free(world.memory);
 }
 
+/* Every flow stands in the list once, and the list says what a lookup says. */
+static void test_the_list_of_flows(void **state)
+{
+    struct world world = world_open(64, 100);
+    bool seen[20] = {false};
+    toa_endpoint fake;
+    toa_answer listed;
+    toa_answer asked;
+    size_t n = 0;
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        (void)syn(&world, i, i, i % 2 == 0,
+                  10 * i); /* some have expired at 190, some are pending */
+    }
+    for (size_t i = 0; i < toa_engine_records(world.engine); i++) {
+        if (!toa_engine_flow(world.engine, i, 190, &fake, &listed)) {
+            continue;
+        }
+        n++;
+        assert_false(seen[fake.ip[3]]);
+        seen[fake.ip[3]] = true;
+        (void)toa_engine_lookup(world.engine, &fake, &listed.server, 190, &asked);
+        assert_memory_equal(&listed, &asked, sizeof asked);
+    }
+    assert_int_equal(n, 20);
+    fake = fake_of(77);
+    assert_false(
+        toa_engine_flow(world.engine, toa_engine_records(world.engine), 190, &fake, &listed));
+    assert_int_equal(fake.ip[3], 77);
+    free(world.memory);
+}
+
 static void test_each_kind_of_replacement_is_counted(void **state)
 {
     struct world world = world_open(16, 100);
@@ -532,6 +564,7 @@ int main(void)
         cmocka_unit_test(test_the_hash_is_of_address_and_port),
         cmocka_unit_test(test_ipv4_and_ipv6_hash_apart),
         cmocka_unit_test(test_a_mapping_that_was_pushed_out_is_replaced),
+        cmocka_unit_test(test_the_list_of_flows),
         cmocka_unit_test(test_each_kind_of_replacement_is_counted),
         cmocka_unit_test(test_seventeen_flows_of_one_fake),
         cmocka_unit_test(test_a_flood_of_syns_pushes_out_no_mapping),

@@ -164,6 +164,14 @@ TOA_API void toa_engine_counters(const toa_engine *engine, toa_counters *out);
 /* How many mappings answer at `now`. Reads the whole table: for summaries. */
 TOA_API size_t toa_engine_live(const toa_engine *engine, toa_time now);
 
+/*
+ * The flow at place `i` of the table, 0 to toa_engine_records - 1: its fake endpoint, and the
+ * answer of a lookup at `now` that names its server. False: none stands there, and nothing is
+ * written. For lists: all places one after the other are all flows that stay meanwhile.
+ */
+TOA_API bool toa_engine_flow(const toa_engine *engine, size_t i, toa_time now, toa_endpoint *fake,
+                             toa_answer *answer);
+
 /* The latest time seen; INT64_MIN before the first frame. */
 TOA_API toa_time toa_engine_now(const toa_engine *engine);
 
