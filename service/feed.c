@@ -179,14 +179,7 @@ toa_time toa_feed_now(const toa_feed *feed)
     return toa_live_now(feed->live);
 }
 
-void toa_feed_summary(const toa_feed *feed, toa_summary *out)
+void toa_feed_figures(const toa_feed *feed, toa_figures *out)
 {
-    toa_live_counters counters;
-    toa_live_counters_get(feed->live, &counters);
-    out->engine = toa_live_engine(feed->live);
-    out->now = toa_live_now(feed->live);
-    out->live = true;
-    out->captured = counters.captured;
-    out->kernel_drops = counters.kernel_drops;
-    out->reopens = counters.reopens;
+    toa_figures_of_capture(out, feed->live);
 }

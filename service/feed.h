@@ -7,8 +7,8 @@
 
 #include "config.h"
 #include "core.h"
+#include "figures.h"
 #include "record.h"
-#include "summary.h"
 
 typedef struct toa_feed toa_feed;
 
@@ -30,6 +30,6 @@ void toa_feed_record(toa_feed *feed, toa_record *record);
 void toa_feed_changed(toa_feed *feed, toa_core *core);
 
 toa_time toa_feed_now(const toa_feed *feed);
-void toa_feed_summary(const toa_feed *feed, toa_summary *out);
+void toa_feed_figures(const toa_feed *feed, toa_figures *out);
 
 #endif

@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "feed.h"
+#include "figures.h"
 #include "privileges.h"
 #include "record.h"
 #include "sandbox.h"
 #include "say.h"
 #include "sockets.h"
-#include "summary.h"
 
 enum { BATCHES_IN_TURN = 16 }; /* of one socket, before the others come */
 
@@ -33,6 +33,9 @@ typedef struct service {
     toa_feed *feed; /* NULL with a frozen engine */
     toa_record *record;
     uint64_t unsent;
+    uint64_t reloads;
+    uint64_t reloads_refused;
+    time_t started_at; /* by the wall clock */
     int signal_fd;
     int wake_fd;
     bool ending;
@@ -214,23 +217,37 @@ static bool start_feed(const service *self, const toa_service_config *config, to
 
 /* ---- Signals --------------------------------------------------------------------------------- */
 
-static void say_summary(const service *self)
+static void take_figures(const service *self, toa_figures *out)
 {
-    toa_record_counters record;
-    toa_summary summary = {.core = toa_core_count(self->core),
-                           .held = toa_core_held(self->core),
-                           .unsent = self->unsent};
+    const toa_frozen *frozen = self->options->frozen;
+    *out = (toa_figures){.unsent = self->unsent,
+                         .started_at = (uint64_t)self->started_at,
+                         .reloads = self->reloads,
+                         .reloads_refused = self->reloads_refused};
+    toa_figures_of_core(out, self->core);
     if (self->feed != NULL) {
-        toa_feed_summary(self->feed, &summary);
+        toa_feed_figures(self->feed, out);
     } else {
-        summary.engine = self->options->frozen->engine;
-        summary.now = self->options->frozen->at;
+        toa_figures_of_engine(out, frozen->engine, frozen->at);
     }
     if (self->record != NULL) {
-        toa_record_count(self->record, &record);
-        summary.record = &record;
+        toa_figures_of_record(out, self->record);
     }
-    toa_summary_say(&summary);
+}
+
+static void say_summary(const service *self)
+{
+    toa_figures figures;
+    toa_text text = {.bytes = NULL};
+    take_figures(self, &figures);
+    toa_figures_text(&figures, &text);
+    for (char *line = text.bytes; line != NULL && *line != '\0';) {
+        char *end = strchr(line, '\n');
+        *end = '\0';
+        toa_say("%s", line);
+        line = end + 1;
+    }
+    toa_text_free(&text);
 }
 
 static bool same_record(const toa_record_config *a, const toa_record_config *b)
@@ -280,25 +297,32 @@ static bool apply(service *self, const toa_service_config *fresh)
     return true;
 }
 
-static void reload(service *self)
+/* False: `error` says what is wrong with the file, or nothing when something else was, and said. */
+static bool reload(service *self, char error[TOA_CONFIG_ERROR])
 {
     toa_service_config fresh;
-    char error[TOA_CONFIG_ERROR];
-    if (!toa_service_config_load(self->options->config_path, self->options->flags, &fresh, error)) {
+    bool read =
+        toa_service_config_load(self->options->config_path, self->options->flags, &fresh, error);
+    bool done = read && apply(self, &fresh);
+    if (!read) {
         toa_say("%s", error);
-        toa_say("not reloaded; the old configuration goes on");
-    } else if (!apply(self, &fresh)) {
+    }
+    if (!done) {
         toa_say("not reloaded; the old configuration goes on");
     }
+    self->reloads += done;
+    self->reloads_refused += !done;
+    return done;
 }
 
 static void take_signals(service *self)
 {
     struct signalfd_siginfo info;
+    char error[TOA_CONFIG_ERROR];
     while (read(self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         switch (info.ssi_signo) {
         case SIGHUP:
-            reload(self);
+            (void)reload(self, error);
             break;
         case SIGUSR1:
             say_summary(self);
@@ -445,6 +469,7 @@ toa_serve_result toa_serve(const toa_serve_options *options)
         return TOA_SERVE_FAILED;
     }
     self->options = options;
+    self->started_at = time(NULL);
     self->signal_fd = -1;
     self->wake_fd = -1;
     if (!toa_service_config_load(options->config_path, options->flags, &self->config, error)) {
