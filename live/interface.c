@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+const char toa_interface_lister[] = "ip addr";
+
 static bool has_address(const struct ifaddrs *entry, const toa_endpoint *ip)
 {
     if (entry->ifa_addr == NULL) {
@@ -29,13 +31,6 @@ static bool has_address(const struct ifaddrs *entry, const toa_endpoint *ip)
         return memcmp(&at.sin6_addr, ip->ip, 16) == 0;
     }
     return false;
-}
-
-/* Whether someone who wrote this meant an address. */
-static bool like_address(const char *what)
-{
-    return what[strspn(what, "0123456789.")] == '\0' ||
-           (strchr(what, ':') != NULL && what[strspn(what, "0123456789abcdefABCDEF:.")] == '\0');
 }
 
 /* An address that two interfaces have: the one that is up. */
@@ -68,7 +63,8 @@ toa_live_error toa_interface_find(const char *what, toa_interface *out)
     const struct ifaddrs *found = find(all, what, address ? &ip : NULL);
     toa_live_error error = TOA_LIVE_OK;
     if (found == NULL) {
-        error = !address && like_address(what) ? TOA_LIVE_BAD_ADDRESS : TOA_LIVE_NO_INTERFACE;
+        error = !address && toa_interface_like_address(what) ? TOA_LIVE_BAD_ADDRESS
+                                                             : TOA_LIVE_NO_INTERFACE;
     } else {
         *out = (toa_interface){
             .index = if_nametoindex(found->ifa_name),

@@ -19,6 +19,7 @@
 
 #include "clock.h"
 #include "interface.h"
+#include "pcap_functions.h"
 #include "ring.h"
 #include "thread.h"
 #include "wakeup.h"
@@ -67,6 +68,7 @@ struct state {
     toa_interface interface; /* the thread's */
     int watch;               /* the thread's */
     toa_time opened_at;      /* the thread's */
+    toa_time looked_at;      /* the thread's: at the interfaces, when nothing tells of changes */
     toa_live_error failure;  /* the thread's: why it was not opened last */
     toa_time busy_since;     /* the thread's */
     uint64_t busy_frames;    /* the thread's */
@@ -180,7 +182,7 @@ static void ask_kernel(state *own, toa_time now)
 /* Reads one chunk. How many frames; fewer than CHUNK: the next one is not there. */
 static int read_chunk(state *own)
 {
-    if (own->capture.handle == NULL || own->broken) {
+    if (!toa_ring_is_open(&own->capture) || own->broken) {
         return 0;
     }
     int n = toa_ring_read(&own->capture, CHUNK, take, own);
@@ -217,7 +219,7 @@ static bool read_queued(state *own)
     uint64_t before = own->capture.n_read;
     toa_time waited = 0;
 
-    while (own->capture.n_read < goal && !own->broken && own->capture.handle != NULL) {
+    while (own->capture.n_read < goal && !own->broken && toa_ring_is_open(&own->capture)) {
         if (read_chunk(own) > 0) {
             continue;
         }
@@ -350,7 +352,7 @@ static void look_at_interface(state *own)
     bool there = error == TOA_LIVE_OK;
 
     take_ring(own);
-    bool broken = own->broken || own->capture.handle == NULL;
+    bool broken = own->broken || !toa_ring_is_open(&own->capture);
     toa_mutex_unlock(&own->ring);
     bool same = there && found.index == own->interface.index && !broken;
     if (same && found.up) {
@@ -385,6 +387,29 @@ static void measure_rate(state *own, uint64_t n)
     }
 }
 
+/* How long to sleep when nothing wakes; without a descriptor, nothing wakes for frames. */
+static toa_time sleep_time(const state *own, bool lost, bool nap)
+{
+    if (lost) {
+        return LOST_RETRY * MILLISECOND;
+    }
+    if (nap || own->capture.descriptor < 0) {
+        return MILLISECOND;
+    }
+    return own->watch < 0 ? TOA_SECOND : -1;
+}
+
+/* Whether it is time to look at the interfaces, where nothing tells of their changes. */
+static bool look_is_due(state *own)
+{
+    toa_time now = clock_now();
+    if (own->watch >= 0 || now - own->looked_at < TOA_SECOND) {
+        return false;
+    }
+    own->looked_at = now;
+    return true;
+}
+
 static void *run(void *context)
 {
     state *own = context;
@@ -392,16 +417,12 @@ static void *run(void *context)
     while (!atomic_load(&own->stopping)) {
         bool lost = atomic_load(&own->status) == TOA_LIVE_LOST;
         bool nap = own->busy && !lost && atomic_load(&own->n_waiting) == 0;
-        toa_time time = lost             ? LOST_RETRY * MILLISECOND
-                        : nap            ? MILLISECOND
-                        : own->watch < 0 ? TOA_SECOND
-                                         : -1;
         woken = toa_wakeup_wait(&own->wakeup, lost || nap ? -1 : own->capture.descriptor,
-                                own->watch, time);
+                                own->watch, sleep_time(own, lost, nap));
         if ((woken & TOA_WOKEN_CHANGES) != 0) {
             (void)toa_interface_changed(own->watch);
         }
-        if (lost || (woken & (TOA_WOKEN_CHANGES | TOA_WOKEN_CALLED)) != 0 || own->watch < 0) {
+        if (lost || (woken & (TOA_WOKEN_CHANGES | TOA_WOKEN_CALLED)) != 0 || look_is_due(own)) {
             look_at_interface(own);
         }
         measure_rate(own, drain_for_thread(own));
@@ -487,10 +508,10 @@ static toa_live_error find_interface(state *own, char *text, size_t size)
                     wanted);
     case TOA_LIVE_NO_INTERFACE:
         return fail(error, text, size,
-                    "no interface has the name or address \"%s\" (ip addr shows what there is)",
-                    wanted);
+                    "no interface has the name or address \"%s\" (%s shows what there is)", wanted,
+                    toa_interface_lister);
     default:
-        return fail(error, text, size, "the system's interfaces cannot be read");
+        return fail(error, text, size, "%s", toa_pcap_functions_missing());
     }
 }
 
@@ -615,6 +636,11 @@ void *toa_live_thread(const toa_live *live)
     return toa_thread_handle(&live->own->thread);
 }
 
+toa_time toa_live_late(const toa_live *live)
+{
+    return live->own->capture.late;
+}
+
 const toa_engine *toa_live_engine(const toa_live *live)
 {
     return live->own->engine;
@@ -682,6 +708,9 @@ toa_word toa_live_lookup(toa_live *live, const toa_endpoint *fake, const toa_end
     state *own = live->own;
     count(&own->lookups);
     toa_word word = look(own, fake, server, answer);
+    if (wait >= 0 && wait < own->capture.late) {
+        wait = own->capture.late; /* set once, when the library was loaded */
+    }
     if (word != TOA_FOUND && wait > 0) {
         toa_time now = clock_now();
         word =

@@ -21,3 +21,20 @@ const toa_pcap_functions *toa_pcap_functions_get(void)
     };
     return &linked;
 }
+
+const char *toa_pcap_functions_missing(void)
+{
+    return "the system's interfaces cannot be read";
+}
+
+const char *toa_pcap_functions_rights(void)
+{
+    return "run as root, or give the program CAP_NET_RAW (setcap cap_net_raw+ep PROGRAM; systemd: "
+           "AmbientCapabilities=CAP_NET_RAW)";
+}
+
+const char *toa_pcap_functions_name(size_t i)
+{
+    (void)i; /* the linker finds them */
+    return NULL;
+}

@@ -1,25 +1,32 @@
 /*
  * ring.h - one open capture of one interface: libpcap's handle with the filter on. Not for
- * several threads at once.
+ * several threads at once. ring.c is the Linux version, which knows the packet socket below libpcap
+ * (kernel.h), ring_windows.c the other.
  */
 #ifndef TOA_LIVE_RING_H
 #define TOA_LIVE_RING_H
 
 #include <toa/live.h>
 
+#include "handle.h"
 #include "interface.h"
-#include "pcap_functions.h"
 
 typedef struct toa_ring {
-    const toa_pcap_functions *pcap;
-    pcap_t *handle; /* NULL: not open */
-    int descriptor; /* readable when there are frames; -1: not open */
-    int link_type;
-    uint64_t n_queued;  /* frames that the kernel has queued, all handles */
-    uint64_t n_read;    /* of them, those that were read */
-    uint64_t n_dropped; /* frames that it had no room for */
-    bool counted;       /* the kernel tells how many it has queued */
+    toa_handle handle; /* not open: the ring is not open */
+    int descriptor;    /* readable when there are frames; -1: not open, or there is no such thing */
+    int link_type;     /* of the frame that is handed over */
+    toa_time late;     /* so much later than TCP's, at most, frames come here; 0: they are there */
+    uint64_t n_queued; /* frames that the kernel has queued, all handles */
+    uint64_t n_read;   /* of them, those that were read */
+    uint64_t n_dropped;         /* frames that it had no room for */
+    bool counted;               /* the kernel tells how many it has queued */
+    struct toa_ring_more *more; /* Windows: see there */
 } toa_ring;
+
+static inline bool toa_ring_is_open(const toa_ring *capture)
+{
+    return capture->handle.native != NULL;
+}
 
 /* Not open. */
 void toa_ring_init(toa_ring *capture);
@@ -37,9 +44,6 @@ void toa_ring_close(toa_ring *capture);
 /* Hands up to `max` frames that are there to `take`, and counts them as read. How many; below 0:
  * the capture is broken. */
 int toa_ring_read(toa_ring *capture, int max, pcap_handler take, void *context);
-
-/* Why it is broken. Valid until the next call. */
-const char *toa_ring_error(const toa_ring *capture);
 
 /* Brings n_queued, n_read and n_dropped up to now. */
 void toa_ring_count(toa_ring *capture);

@@ -1,24 +1,34 @@
 /*
  * thread.h - threads, mutexes and conditions: what live/ uses of the system's, and no more.
- * thread.c is the POSIX version. Times are toa_clock_now's.
+ * thread.c is the POSIX version, thread_windows.c the other. Times are toa_clock_now's.
  */
 #ifndef TOA_THREAD_H
 #define TOA_THREAD_H
 
 #include <toa/text.h>
 
+/* What the system has, which nobody but the two files looks into. */
+#ifdef _WIN32
+typedef void *toa_native_mutex;     /* SRWLOCK */
+typedef void *toa_native_condition; /* CONDITION_VARIABLE */
+typedef void *toa_native_thread;    /* HANDLE */
+#else
 #include <pthread.h>
+typedef pthread_mutex_t toa_native_mutex;
+typedef pthread_cond_t toa_native_condition;
+typedef pthread_t toa_native_thread;
+#endif
 
 typedef struct toa_mutex {
-    pthread_mutex_t native;
+    toa_native_mutex native;
 } toa_mutex;
 
 typedef struct toa_condition {
-    pthread_cond_t native;
+    toa_native_condition native;
 } toa_condition;
 
 typedef struct toa_thread {
-    pthread_t native;
+    toa_native_thread native;
 } toa_thread;
 
 /* Both return whether it was made; nothing is to be destroyed otherwise. */
@@ -41,7 +51,7 @@ bool toa_thread_start(toa_thread *thread, void *(*run)(void *context), void *con
 /* Waits for its end. */
 void toa_thread_join(toa_thread *thread);
 
-/* The thread as the system calls it: HANDLE on Windows, pthread_t here. */
+/* The thread as the system calls it: HANDLE on Windows, pthread_t elsewhere. */
 void *toa_thread_handle(const toa_thread *thread);
 
 /* Lets others run for about this long. */

@@ -1,6 +1,6 @@
 /*
  * wakeup.h - what the capture thread sleeps on: frames, changes of interfaces, and a call from
- * another thread. wakeup.c is the Linux version (eventfd, poll).
+ * another thread. wakeup.c is the Linux version (eventfd, poll), wakeup_windows.c the other.
  */
 #ifndef TOA_WAKEUP_H
 #define TOA_WAKEUP_H
@@ -8,7 +8,11 @@
 #include <toa/text.h>
 
 typedef struct toa_wakeup {
+#ifdef _WIN32
+    void *event; /* an event's HANDLE */
+#else
     int event; /* an eventfd */
+#endif
 } toa_wakeup;
 
 /* Why the sleep is over; 0: the time is. */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
 #include "buffer.h"

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <io.h>
 
-#define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
 /* The same bytes as on every other system, and a terminal that understands what progress.c says. */

@@ -1,18 +1,18 @@
 #include <toa/fetcher.h>
 #include <toa/live.h>
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lock.h"
+
 struct toa_fetcher {
-    pthread_mutex_t lock; /* of everything below */
-    toa_live *live;       /* NULL: not running */
+    toa_lock lock;  /* of everything below; wakes when no lookup is under way */
+    toa_live *live; /* NULL: not running */
     size_t n_holders;
     size_t n_lookups; /* under way: live must not go away under them */
-    pthread_cond_t idle;
-    int code; /* of the last start */
+    int code;         /* of the last start */
 };
 
 const char *toa_fetcher_message(int code)
@@ -80,12 +80,7 @@ toa_fetcher *toa_fetcher_new(void)
     if (fetcher == NULL) {
         return NULL;
     }
-    if (pthread_mutex_init(&fetcher->lock, NULL) != 0) {
-        free(fetcher);
-        return NULL;
-    }
-    if (pthread_cond_init(&fetcher->idle, NULL) != 0) {
-        (void)pthread_mutex_destroy(&fetcher->lock);
+    if (!toa_lock_init(&fetcher->lock)) {
         free(fetcher);
         return NULL;
     }
@@ -95,12 +90,12 @@ toa_fetcher *toa_fetcher_new(void)
 
 static void lock(toa_fetcher *fetcher)
 {
-    (void)pthread_mutex_lock(&fetcher->lock);
+    toa_lock_take(&fetcher->lock);
 }
 
 static void unlock(toa_fetcher *fetcher)
 {
-    (void)pthread_mutex_unlock(&fetcher->lock);
+    toa_lock_give(&fetcher->lock);
 }
 
 toa_fetcher *toa_fetcher_hold(toa_fetcher *fetcher)
@@ -123,8 +118,7 @@ void toa_fetcher_release(toa_fetcher *fetcher)
     unlock(fetcher);
     if (last) {
         toa_fetcher_stop(fetcher);
-        (void)pthread_cond_destroy(&fetcher->idle);
-        (void)pthread_mutex_destroy(&fetcher->lock);
+        toa_lock_destroy(&fetcher->lock);
         free(fetcher);
     }
 }
@@ -270,7 +264,7 @@ void toa_fetcher_stop(toa_fetcher *fetcher)
     toa_live *live = fetcher->live;
     fetcher->live = NULL; /* no lookup begins from now on */
     while (fetcher->n_lookups != 0) {
-        (void)pthread_cond_wait(&fetcher->idle, &fetcher->lock);
+        toa_lock_wait(&fetcher->lock);
     }
     fetcher->code = TOA_FETCHER_OK;
     unlock(fetcher);
@@ -331,7 +325,7 @@ static void lookup_end(toa_fetcher *fetcher)
 {
     lock(fetcher);
     if (--fetcher->n_lookups == 0) {
-        (void)pthread_cond_broadcast(&fetcher->idle);
+        toa_lock_wake(&fetcher->lock);
     }
     unlock(fetcher);
 }
