@@ -8,7 +8,13 @@
 
 #include "table.h"
 
-/* Segments that toa_engine_expect was told of. */
+/* A segment that toa_engine_expect was told of. */
+typedef struct toa_expected {
+    toa_endpoint source;
+    uint64_t hash;
+    toa_outlook outlook;
+} toa_expected;
+
 enum { EXPECTED_MAX = 32 };
 
 struct toa_engine {
@@ -17,8 +23,7 @@ struct toa_engine {
     uint64_t n_opened;
     size_t n_expected;
     size_t next_expected;
-    toa_endpoint expected[EXPECTED_MAX]; /* where they come from */
-    uint64_t expected_hash[EXPECTED_MAX];
+    toa_expected expected[EXPECTED_MAX];
     _Atomic toa_time now; /* the latest time seen */
     _Atomic uint64_t verdicts[TOA_N_WORDS];
     _Atomic uint64_t replaced;
@@ -32,9 +37,9 @@ struct toa_engine {
 
 enum { ALIGNMENT = 64, RECORDS_MIN = TOA_FLOWS_PER_FAKE };
 
-#define RECORD_SIZE (sizeof(toa_record) + sizeof(toa_bucket) / TOA_BUCKET_RECORDS)
+#define RECORD_SIZE TOA_TABLE_SIZE(1)
 #define FIXED_SIZE  ((sizeof(toa_engine) + 2 * ALIGNMENT) / ALIGNMENT * ALIGNMENT)
-static_assert(RECORD_SIZE == 144 && FIXED_SIZE <= 4096, "what toa_engine_size promises");
+static_assert(RECORD_SIZE == 137 && FIXED_SIZE <= 4096, "what toa_engine_size promises");
 
 size_t toa_engine_size(size_t n_records)
 {
@@ -59,18 +64,10 @@ toa_engine *toa_engine_init(void *memory, size_t size, const toa_config *config)
     }
     uintptr_t begin = ((uintptr_t)memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     toa_engine *engine = (void *)((uint8_t *)memory + (begin - (uintptr_t)memory));
-    uint8_t *buckets = (uint8_t *)engine + FIXED_SIZE - ALIGNMENT;
-    size_t buckets_size = n_records / TOA_BUCKET_RECORDS * sizeof(toa_bucket);
-
     memset(engine, 0, sizeof *engine);
-    memset(buckets, 0, buckets_size); /* records are read only after they were written */
     engine->config = *config;
-    engine->table = (toa_table){
-        .buckets = (void *)buckets,
-        .records = (void *)(buckets + buckets_size),
-        .mask = n_records / TOA_BUCKET_RECORDS - 1,
-        .hash_key = {config->hash_key[0], config->hash_key[1]},
-    };
+    toa_table_init(&engine->table, (uint8_t *)engine + FIXED_SIZE - ALIGNMENT, n_records,
+                   config->hash_key, config->hold);
     atomic_store_explicit(&engine->now, INT64_MIN, memory_order_relaxed);
     return engine;
 }
@@ -196,25 +193,10 @@ static toa_mapping record_mapping(const toa_record *record)
     };
 }
 
-/* What the writer keeps beside a record, and what expiry is computed from. */
-static toa_rank record_rank(const toa_record *record, toa_hold hold)
-{
-    if (record->client.version == 0 || (record->state & RECORD_CONTRADICTED) != 0) {
-        return (toa_rank){.at = record->opened_at};
-    }
-    if (hold == TOA_HOLD_TTL) {
-        return (toa_rank){.at = record->taught_at, .mapping = true};
-    }
-    if ((record->state & RECORD_CLOSED) != 0) {
-        return (toa_rank){.at = record->closed_at, .mapping = true};
-    }
-    return (toa_rank){.at = record->taught_at, .mapping = true, .held = true};
-}
-
 /* Whether the record's mapping answers at `now`. */
 static bool record_live(const toa_record *record, const toa_config *config, toa_time now)
 {
-    toa_rank rank = record_rank(record, config->hold);
+    toa_rank rank = toa_record_rank(record, config->hold);
     return rank.mapping && (rank.held || toa_time_since(rank.at, now) < (uint64_t)config->ttl);
 }
 
@@ -228,8 +210,7 @@ typedef struct passage {
     toa_time now;
     uint64_t hash;
     toa_place place;      /* of the flow's record; TOA_NO_PLACE */
-    toa_place vacancy;    /* of a SYN without a record: where its record would go */
-    toa_worth worth;      /* what is there now */
+    toa_vacancy vacancy;  /* of a SYN without a record: where its record would go */
     toa_record record;    /* a copy, when there is one */
     toa_carrier carrier;  /* what the segment is, should its TOA be believed */
     bool in_handshake;    /* a SYN, or where the first segment behind it stands */
@@ -239,24 +220,22 @@ typedef struct passage {
 
 static void record_store(passage *at)
 {
-    toa_table_write(&at->engine->table, at->place, at->hash, &at->record,
-                    record_rank(&at->record, at->engine->config.hold));
+    toa_table_write(&at->engine->table, at->place, at->hash, &at->record);
 }
 
 static void vacancy_find(passage *at)
 {
-    at->vacancy =
-        toa_table_claim(&at->engine->table, at->hash, at->now, at->engine->config.ttl, &at->worth);
+    at->vacancy = toa_table_claim(&at->engine->table, at->hash, at->now, at->engine->config.ttl);
 }
 
 /* Takes the place for a flow that has none: something may have to go. */
 static void vacancy_take(passage *at)
 {
-    at->place = at->vacancy;
-    if (at->worth != TOA_WORTH_FREE) {
-        toa_table_lose(&at->engine->table, at->place, at->worth);
+    at->place = at->vacancy.place;
+    if (at->vacancy.worth != TOA_WORTH_FREE) {
+        toa_table_lose(&at->engine->table, at->place, at->vacancy.worth);
     }
-    count(&at->engine->pushed[at->worth]);
+    count(&at->engine->pushed[at->vacancy.worth]);
 }
 
 /* A fresh record, in the place of the flow's old one if there is one. */
@@ -277,7 +256,6 @@ static void record_open(passage *at, uint8_t state)
     record->state = state;
     record->reason = TOA_PENDING;
     record->options_free = 0;
-    memset(record->unused_, 0, sizeof record->unused_);
     record->opened_at = at->now;
     record->taught_at = 0;
     record->closed_at = 0;
@@ -554,30 +532,38 @@ static void read_options(passage *at)
     }
 }
 
-/* The hash of where the segment comes from, if that was expected and is known. */
-static uint64_t source_hash(const passage *at)
+/* What toa_engine_expect found out for this segment, if it was told of it. */
+static const toa_expected *expected_of(const passage *at)
 {
     const toa_engine *engine = at->engine;
-    const toa_endpoint *source = &at->segment->source;
-    const size_t last = engine->next_expected - 1; /* of this segment, or SIZE_MAX */
-    if (last < engine->n_expected && toa_endpoint_equal(&engine->expected[last], source)) {
-        return engine->expected_hash[last];
+    const size_t last = engine->next_expected - 1; /* or SIZE_MAX */
+    if (last >= engine->n_expected) {
+        return NULL;
     }
-    return toa_table_hash(&engine->table, source);
+    const toa_expected *told = &engine->expected[last];
+    bool same = memcmp(&told->source, &at->segment->source, sizeof told->source) == 0;
+    return same ? told : NULL;
 }
 
 static void find_record(passage *at)
 {
+    const toa_table *table = &at->engine->table;
+    const toa_expected *expected = expected_of(at);
     bool syn = (at->segment->flags & TOA_TCP_SYN) != 0;
-    at->hash = source_hash(at);
-    at->place = toa_table_find(&at->engine->table, at->hash, &at->segment->source,
-                               &at->segment->destination);
+
+    at->hash = expected != NULL ? expected->hash : toa_table_hash(table, &at->segment->source);
     at->in_handshake = syn;
+    at->place = TOA_NO_PLACE;
+    if (syn && expected != NULL && toa_table_holds(table, at->hash, &expected->outlook, at->now)) {
+        at->vacancy = expected->outlook.vacancy;
+        return;
+    }
+    at->place = toa_table_find(table, at->hash, &at->segment->source, &at->segment->destination);
     if (at->place != TOA_NO_PLACE) {
-        (void)toa_table_read(&at->engine->table, at->place, &at->record);
+        (void)toa_table_read(table, at->place, &at->record);
         at->in_handshake = syn || first_after_syn(&at->record, at->segment->seq);
     } else if (syn) {
-        vacancy_find(at); /* now, so that the processor waits for all lines of both buckets once */
+        vacancy_find(at);
     }
 }
 
@@ -642,32 +628,25 @@ toa_word toa_engine_feed(toa_engine *engine, const uint8_t *frame, size_t len, i
     return word;
 }
 
-/*
- * Three rounds, each of loads that do not wait for one another: buckets, the places in them,
- * records. Together in one round, the work between two loads would be all that the processor sees
- * at once.
- */
+/* In two rounds: what tells the place, for all of them, and then what is there. */
 void toa_engine_expect(toa_engine *engine, const toa_segment *segments, size_t n)
 {
     const toa_table *table = &engine->table;
     const toa_time now = toa_engine_now(engine);
-    toa_place places[EXPECTED_MAX];
 
     n = n < EXPECTED_MAX ? n : EXPECTED_MAX;
     engine->n_expected = n;
     engine->next_expected = 0;
     for (size_t i = 0; i < n; i++) {
-        engine->expected[i] = segments[i].source;
-        engine->expected_hash[i] = toa_table_hash(table, &segments[i].source);
-        toa_table_touch(table, engine->expected_hash[i]);
+        toa_expected *expected = &engine->expected[i];
+        expected->source = segments[i].source;
+        expected->hash = toa_table_hash(table, &segments[i].source);
+        toa_table_fetch(table, expected->hash);
     }
     for (size_t i = 0; i < n; i++) {
+        toa_expected *expected = &engine->expected[i];
         bool opens = (segments[i].flags & TOA_TCP_SYN) != 0;
-        places[i] =
-            toa_table_expect(table, engine->expected_hash[i], opens, now, engine->config.ttl);
-    }
-    for (size_t i = 0; i < n; i++) {
-        toa_table_touch_record(table, places[i]);
+        toa_table_look(table, expected->hash, opens, now, engine->config.ttl, &expected->outlook);
     }
 }
 
@@ -694,7 +673,7 @@ static void answer_miss(const toa_record *record, const toa_config *config, toa_
     if ((record->state & RECORD_CONTRADICTED) != 0) {
         answer->word = TOA_CONFLICT;
     } else if (record->client.version != 0) {
-        toa_rank rank = record_rank(record, config->hold);
+        toa_rank rank = toa_record_rank(record, config->hold);
         answer->word = TOA_EXPIRED;
         answer->age = age_of(toa_time_since(rank.at, now) - (uint64_t)config->ttl);
         answer->former = record_mapping(record);

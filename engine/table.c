@@ -25,234 +25,152 @@ uint64_t toa_table_hash(const toa_table *table, const toa_endpoint *fake)
     return toa_sip_end(&sip, port, 18);
 }
 
+void toa_table_init(toa_table *table, void *memory, size_t n_records, const uint64_t hash_key[2],
+                    toa_hold hold)
+{
+    const size_t n_buckets = n_records / TOA_BUCKET_RECORDS;
+    toa_slot *slots = memory;
+    toa_slot_rest *rests = (void *)(slots + n_records);
+    toa_bucket *buckets = (void *)(rests + n_records);
+    *table = (toa_table){
+        .slots = slots,
+        .rests = rests,
+        .buckets = buckets,
+        .tags = (void *)(buckets + n_buckets),
+        .mask = n_buckets - 1,
+        .hash_key = {hash_key[0], hash_key[1]},
+        .hold = hold,
+    };
+    /* Slots are read only after they were written. */
+    memset(buckets, 0, n_buckets * (sizeof(toa_bucket) + sizeof table->tags[0]));
+}
+
+/* ---- Where a flow may be --------------------------------------------------------------------- */
+
 static size_t first_bucket(const toa_table *table, uint64_t hash)
 {
     return hash & table->mask;
 }
 
-/* One of the 31 nearest, so that both are mostly in one page of memory: in a large table, a page
- * that the processor has to look up costs as much as a line that it has to fetch. */
+/* One of the 15 next to it, so that the tags of both are in one line or in two that are neighbours;
+ * of fewer, some would be full while most are half empty. */
 static size_t second_bucket(const toa_table *table, uint64_t hash)
 {
-    size_t away = hash >> 32 & 31 & table->mask;
+    size_t away = hash >> 32 & 15 & table->mask;
     return first_bucket(table, hash) ^ (away == 0 ? 1 : away);
 }
 
-/* 32 bits of the hash; with a bucket of it, they tell flows apart that nobody made to collide. */
-static uint32_t id_of(uint64_t hash)
+static uint64_t tag_of(uint64_t hash)
 {
-    uint32_t id = (uint32_t)(hash >> 18);
-    return id == 0 ? 1 : id;
-}
-
-/* A tag has 16 bits: what stands at the place above, and bits of the hash below, never all 0, so
- * that a free place equals none. */
-enum { TAG_FREE = 0, TAG_PENDING = 1, TAG_MAPPING = 2, TAG_HELD = 3 };
-enum { TAG_HASH_BITS = 14, TAG_HASH = (1 << TAG_HASH_BITS) - 1 };
-
-static uint64_t tag_hash(uint64_t hash)
-{
-    uint64_t tag = hash >> (64 - TAG_HASH_BITS);
+    uint64_t tag = hash >> 56;
     return tag == 0 ? 1 : tag;
 }
 
-static uint64_t tag_of(uint64_t hash, toa_rank rank)
+static uint16_t id_of(uint64_t hash)
 {
-    uint64_t what = !rank.mapping ? TAG_PENDING : rank.held ? TAG_HELD : TAG_MAPPING;
-    return what << TAG_HASH_BITS | tag_hash(hash);
+    return (uint16_t)(hash >> 40);
 }
 
-/* Four tags at once: bit 14 of each lane whose hash bits are `tag`. */
-static uint64_t lanes_equal(uint64_t tags, uint64_t tag)
+/* A bucket's tags are eight bytes of a word, called lanes. */
+#define LANES UINT64_C(0x0101010101010101)
+#define MARKS (LANES << 7)
+
+/* Marks the lanes that are `tag`: their highest bits. */
+static inline uint64_t lanes_equal(uint64_t tags, uint64_t tag)
 {
-    const uint64_t ones = UINT64_C(0x0001000100010001);
-    uint64_t differ = (tags ^ tag * ones) & TAG_HASH * ones;
-    return ~(differ + TAG_HASH * ones) & ones << TAG_HASH_BITS;
+    uint64_t differ = tags ^ tag * LANES;
+    return ~(((differ & ~MARKS) + ~MARKS) | differ | ~MARKS);
+}
+
+static inline uint64_t lanes_free(uint64_t tags)
+{
+    return lanes_equal(tags, 0);
+}
+
+static inline unsigned lanes_count(uint64_t marks)
+{
+    return (unsigned)((marks >> 7) * LANES >> 56);
 }
 
 /* The lowest lane that is marked, and the mark taken away: no loop over lanes that are not. */
-static inline size_t lane_take(uint64_t *lanes)
+static inline size_t lane_take(uint64_t *marks)
 {
-    /* The mark is 2^(14 + 16 lane): moves the summand with `lane` to the top two bits. */
-    const uint64_t numbers = UINT64_C(1) << 32 | UINT64_C(2) << 16 | UINT64_C(3);
-    uint64_t lowest = *lanes & (~*lanes + 1);
-    *lanes ^= lowest;
-    return (size_t)(lowest * numbers >> 62);
+    /* A mark, moved down, is 2^(8 lane): moves the summand with `lane` to the top three bits. */
+    const uint64_t numbers = UINT64_C(1) << 53 | UINT64_C(2) << 45 | UINT64_C(3) << 37 |
+                             UINT64_C(4) << 29 | UINT64_C(5) << 21 | UINT64_C(6) << 13 |
+                             UINT64_C(7) << 5;
+    uint64_t lowest = *marks & (~*marks + 1);
+    *marks ^= lowest;
+    return (size_t)((lowest >> 7) * numbers >> 61);
 }
 
-static inline uint64_t tags_of(const toa_bucket *bucket, size_t half)
+static inline uint64_t tags_load(const toa_table *table, size_t bucket)
 {
-    return atomic_load_explicit(&bucket->tags[half], memory_order_acquire);
+    return atomic_load_explicit(&table->tags[bucket], memory_order_acquire);
 }
 
-static inline toa_time time_of(const toa_bucket *bucket, size_t record)
+/* The places of one flow's hash, from both buckets. */
+typedef struct search {
+    size_t buckets[2];
+    uint64_t marks[2];
+} search;
+
+static inline search search_begin(const toa_table *table, uint64_t hash)
 {
-    return atomic_load_explicit(&bucket->times[record], memory_order_relaxed);
+    const size_t first = first_bucket(table, hash);
+    const size_t second = second_bucket(table, hash);
+    const uint64_t tag = tag_of(hash);
+    return (search){.buckets = {first, second},
+                    .marks = {lanes_equal(tags_load(table, first), tag),
+                              lanes_equal(tags_load(table, second), tag)}};
 }
 
-/* Nobody uses what is loaded; but atomic loads are not left out, and no later one waits for them.
- */
-void toa_table_touch(const toa_table *table, uint64_t hash)
+/* The next place; TOA_NO_PLACE when there is none. */
+static inline toa_place search_next(search *at)
 {
-    const toa_bucket *first = &table->buckets[first_bucket(table, hash)];
-    const toa_bucket *second = &table->buckets[second_bucket(table, hash)];
-    (void)tags_of(first, 0);
-    (void)tags_of(second, 0);
-    (void)time_of(first, 0);
-    (void)time_of(second, 0);
-}
-
-/* The tags of both buckets: all loaded before the first question, so that two lines are one wait.
- */
-typedef struct tags {
-    uint64_t words[4];
-} tags;
-
-static inline tags tags_load(const toa_table *table, size_t first, size_t second)
-{
-    return (tags){{tags_of(&table->buckets[first], 0), tags_of(&table->buckets[first], 1),
-                   tags_of(&table->buckets[second], 0), tags_of(&table->buckets[second], 1)}};
-}
-
-/* Whether any lane may be of this flow: lanes_equal of all four, and for nearly every new flow and
- * every miss the only question. */
-static inline bool tags_have(const tags *all, uint64_t tag)
-{
-    const uint64_t ones = UINT64_C(0x0001000100010001);
-    const uint64_t bits = TAG_HASH * ones;
-    const uint64_t wanted = tag * ones;
-    uint64_t differ =
-        (((all->words[0] ^ wanted) & bits) + bits) & (((all->words[1] ^ wanted) & bits) + bits) &
-        (((all->words[2] ^ wanted) & bits) + bits) & (((all->words[3] ^ wanted) & bits) + bits);
-    return (~differ & ones << TAG_HASH_BITS) != 0;
+    if ((at->marks[0] | at->marks[1]) == 0) {
+        return TOA_NO_PLACE;
+    }
+    const size_t i = at->marks[0] == 0;
+    return at->buckets[i] * TOA_BUCKET_RECORDS + lane_take(&at->marks[i]);
 }
 
 void toa_table_candidates(const toa_table *table, uint64_t hash, toa_candidates *out)
 {
-    const size_t index[2] = {first_bucket(table, hash), second_bucket(table, hash)};
-    const uint64_t tag = tag_hash(hash);
-    const tags all = tags_load(table, index[0], index[1]);
+    search at = search_begin(table, hash);
     out->n = 0;
-    if (!tags_have(&all, tag)) {
-        return;
+    for (toa_place place = search_next(&at); place != TOA_NO_PLACE; place = search_next(&at)) {
+        out->places[out->n++] = place;
     }
-    for (size_t word = 0; word < 4; word++) {
-        uint64_t lanes = lanes_equal(all.words[word], tag);
-        while (lanes != 0) {
-            out->places[out->n++] =
-                index[word / 2] * TOA_BUCKET_RECORDS + word % 2 * 4 + lane_take(&lanes);
-        }
-    }
-}
-
-static inline void word_read(const _Atomic uint64_t *from, uint8_t *to)
-{
-    uint64_t word = atomic_load_explicit(from, memory_order_acquire);
-    memcpy(to, &word, sizeof word);
-}
-
-static inline void word_write(_Atomic uint64_t *to, const uint8_t *from)
-{
-    uint64_t word;
-    memcpy(&word, from, sizeof word);
-    atomic_store_explicit(to, word, memory_order_release);
-}
-
-/* Four words of a record. By fours, and not in a loop of sixteen, because compilers keep that as a
- * loop: twice the instructions. */
-static inline void words_read(const _Atomic uint64_t *from, uint8_t *to)
-{
-    word_read(&from[0], to);
-    word_read(&from[1], to + 8);
-    word_read(&from[2], to + 16);
-    word_read(&from[3], to + 24);
-}
-
-static inline void words_write(_Atomic uint64_t *to, const uint8_t *from)
-{
-    word_write(&to[0], from);
-    word_write(&to[1], from + 8);
-    word_write(&to[2], from + 16);
-    word_write(&to[3], from + 24);
 }
 
 bool toa_table_read(const toa_table *table, toa_place place, toa_record *out)
 {
-    const toa_bucket *bucket = &table->buckets[place / TOA_BUCKET_RECORDS];
-    const _Atomic uint64_t *from = &table->records[place * TOA_RECORD_WORDS];
-    const size_t lane = place % TOA_BUCKET_RECORDS;
-    uint8_t *to = (uint8_t *)out;
-    uint32_t before;
-    uint32_t behind;
-    do {
-        before = atomic_load_explicit(&bucket->seq, memory_order_acquire);
-        if ((tags_of(bucket, lane / 4) >> (lane % 4 * 16) & TAG_HASH) == 0) {
-            return false; /* free, and it was never anything else */
-        }
-        words_read(from, to);
-        words_read(from + 4, to + 32);
-        words_read(from + 8, to + 64);
-        words_read(from + 12, to + 96);
-        behind = atomic_load_explicit(&bucket->seq, memory_order_relaxed);
-    } while (before != behind || before % 2 != 0);
-    return true;
-}
-
-/* The words of a record that say which flow it is. */
-enum { KEY_WORDS = 5 };
-static_assert(offsetof(toa_record, fake) == 0 && offsetof(toa_record, server) == 20 &&
-                  offsetof(toa_record, client) == KEY_WORDS * sizeof(uint64_t),
-              "the two endpoints, without a gap");
-
-/* Compares words where they lie: only the writer may, for nobody writes meanwhile. */
-static bool flow_equal(const toa_table *table, toa_place place, const uint64_t key[KEY_WORDS])
-{
-    const _Atomic uint64_t *words = &table->records[place * TOA_RECORD_WORDS];
-    uint64_t differ = 0;
-    for (size_t i = 0; i < KEY_WORDS; i++) {
-        differ |= atomic_load_explicit(&words[i], memory_order_relaxed) ^ key[i];
+    const uint64_t tags = tags_load(table, place / TOA_BUCKET_RECORDS);
+    if ((tags >> place % TOA_BUCKET_RECORDS * 8 & 0xff) == 0) {
+        return false;
     }
-    return differ == 0;
+    toa_slot_read(&table->slots[place], &table->rests[place], out);
+    return true;
 }
 
 toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,
                          const toa_endpoint *server)
 {
-    const size_t index[2] = {first_bucket(table, hash), second_bucket(table, hash)};
-    const uint64_t tag = tag_hash(hash);
-    const tags all = tags_load(table, index[0], index[1]);
-    if (!tags_have(&all, tag)) {
+    search at = search_begin(table, hash);
+    toa_place place = search_next(&at);
+    if (place == TOA_NO_PLACE) {
         return TOA_NO_PLACE;
     }
-    const toa_endpoint ends[2] = {*fake, *server};
-    uint64_t key[KEY_WORDS];
-    memcpy(key, ends, sizeof key);
-    for (size_t word = 0; word < 4; word++) {
-        uint64_t lanes = lanes_equal(all.words[word], tag);
-        while (lanes != 0) {
-            toa_place place =
-                index[word / 2] * TOA_BUCKET_RECORDS + word % 2 * 4 + lane_take(&lanes);
-            if (flow_equal(table, place, key)) {
-                return place;
-            }
-        }
+    const toa_slot_key key = toa_slot_key_of(fake, server);
+    while (place != TOA_NO_PLACE &&
+           !toa_slot_is(&table->slots[place], &table->rests[place], &key)) {
+        place = search_next(&at);
     }
-    return TOA_NO_PLACE;
+    return place;
 }
 
-/* Bit 14 of each lane that is free. */
-static uint64_t lanes_free(uint64_t tags)
-{
-    return ~(tags | tags >> 1) & UINT64_C(0x0001000100010001) << TAG_HASH_BITS;
-}
-
-/* How many places are free. */
-static unsigned bucket_free(const uint64_t tags[2])
-{
-    uint64_t lanes =
-        (lanes_free(tags[0]) >> TAG_HASH_BITS) + (lanes_free(tags[1]) >> TAG_HASH_BITS);
-    return (unsigned)(lanes * UINT64_C(0x0001000100010001) >> 48);
-}
+/* ---- Who goes -------------------------------------------------------------------------------- */
 
 /*
  * A bucket's order: its records by their times, four bits each, the oldest lowest. Three bits say
@@ -298,181 +216,223 @@ static inline uint32_t order_with(uint32_t order, unsigned rank, size_t record, 
     return (uint32_t)(behind | entry | (order & ((UINT32_C(1) << 4 * rank) - 1)));
 }
 
+/* A bucket that is looked at, by the writer. */
+typedef struct view {
+    const toa_table *table;
+    const toa_bucket *bucket;
+    toa_place first; /* of its places */
+} view;
+
+static inline view view_of(const toa_table *table, size_t bucket)
+{
+    return (view){table, &table->buckets[bucket], bucket * TOA_BUCKET_RECORDS};
+}
+
+/* The whole time of record `i`, where its tick does not do. */
+static toa_time time_of(const view *at, size_t i)
+{
+    toa_record record;
+    toa_slot_read(&at->table->slots[at->first + i], &at->table->rests[at->first + i], &record);
+    return toa_record_rank(&record, at->table->hold).at;
+}
+
+/* Whether record `i` has a later time than this. */
+static inline bool later_than(const view *at, size_t i, toa_time time)
+{
+    int32_t ticks = (int32_t)(at->bucket->ticks[i] - toa_tick(time));
+    return ticks == 0 ? time_of(at, i) > time : ticks > 0;
+}
+
+/* Whether record `i`, a mapping that may expire, has. *near: by its tick alone, it may have. */
+static inline bool expired(const view *at, size_t i, toa_time now, toa_time ttl, bool *near)
+{
+    uint64_t age = (uint32_t)(toa_tick(now) - at->bucket->ticks[i]);
+    uint64_t life = (uint64_t)ttl >> 24;
+    *near = age == life || age == life + 1;
+    return *near ? toa_time_since(time_of(at, i), now) >= (uint64_t)ttl : age > life;
+}
+
 /* Puts record `i` of a bucket, which has or has not been there, where its new time belongs: behind
  * all others, unless a time is written again. */
-static void order_write(toa_bucket *bucket, size_t i, unsigned n_others, bool was_there,
-                        toa_rank to)
+static inline void order_write(toa_table *table, size_t index, size_t i, bool was_there,
+                               toa_rank to)
 {
+    toa_bucket *bucket = &table->buckets[index];
+    const view at = view_of(table, index);
     uint32_t order = bucket->order;
-    unsigned rank = n_others;
+    unsigned rank = bucket->n;
     if (was_there) {
-        unsigned former = order_rank(order, i);
-        if (time_of(bucket, i) == to.at && (order >> 4 * former >> 3 & 1) == to.mapping) {
-            return;
-        }
-        order = order_without(order, former);
+        order = order_without(order, order_rank(order, i));
+        rank--;
     }
-    while (rank != 0 && time_of(bucket, order_record(order, rank - 1)) > to.at) {
+    while (rank != 0 && later_than(&at, order_record(order, rank - 1), to.at)) {
         rank--;
     }
     bucket->order = order_with(order, rank, i, to.mapping);
-    atomic_store_explicit(&bucket->times[i], to.at, memory_order_relaxed);
+    bucket->ticks[i] = toa_tick(to.at);
+    bucket->n = (uint8_t)(bucket->n + !was_there);
+    bucket->held = (uint8_t)((bucket->held & ~(1U << i)) | (unsigned)to.held << i);
+    bucket->version++;
 }
 
 /* What goes if this bucket, which is full, has to give a place. */
 typedef struct offer {
-    toa_place place;
-    toa_time at;
+    size_t record;
+    uint32_t age; /* in ticks */
     toa_worth worth;
+    bool near; /* something expires in this tick or the next */
 } offer;
 
-static offer offer_of(const toa_table *table, size_t index, size_t record, toa_worth worth)
+/* Whether the oldest mapping that may expire has; out->record is which. */
+static inline bool oldest_expired(const view *at, toa_time now, toa_time ttl, offer *out)
 {
-    return (offer){.place = index * TOA_BUCKET_RECORDS + record,
-                   .at = time_of(&table->buckets[index], record),
-                   .worth = worth};
-}
-
-static bool is_held(const toa_bucket *bucket, size_t record)
-{
-    return (tags_of(bucket, record / 4) >> (record % 4 * 16 + TAG_HASH_BITS) & 3) == TAG_HELD;
-}
-
-/* Whether the oldest mapping that may expire has; *record is which. */
-static bool bucket_expired(const toa_bucket *bucket, toa_time now, toa_time ttl, size_t *record)
-{
-    uint32_t mappings = bucket->order & ORDER_MAPPING;
+    uint32_t mappings = at->bucket->order & ORDER_MAPPING;
     while (mappings != 0) {
-        *record = order_record(bucket->order, order_lowest(mappings));
-        if (!is_held(bucket, *record)) {
-            return toa_time_since(time_of(bucket, *record), now) >= (uint64_t)ttl;
+        out->record = order_record(at->bucket->order, order_lowest(mappings));
+        if ((at->bucket->held >> out->record & 1) == 0) {
+            return expired(at, out->record, now, ttl, &out->near);
         }
         mappings &= mappings - 1;
     }
     return false;
 }
 
-static inline offer bucket_offer(const toa_table *table, size_t index, toa_time now, toa_time ttl)
+static inline offer offer_of(const view *at, toa_time now, toa_time ttl)
 {
-    const toa_bucket *bucket = &table->buckets[index];
-    const uint32_t pending = ~bucket->order & ORDER_MAPPING;
-    size_t record = 0;
-    if (bucket_expired(bucket, now, ttl, &record)) {
-        return offer_of(table, index, record, TOA_WORTH_EXPIRED);
+    const uint32_t order = at->bucket->order;
+    const uint32_t pending = ~order & ORDER_MAPPING;
+    offer out = {.worth = TOA_WORTH_EXPIRED};
+    if (!oldest_expired(at, now, ttl, &out)) {
+        out.worth = pending != 0 ? TOA_WORTH_PENDING : TOA_WORTH_MAPPING;
+        out.record = order_record(order, pending != 0 ? order_lowest(pending) : 0);
     }
-    if (pending != 0) {
-        record = order_record(bucket->order, order_lowest(pending));
-        return offer_of(table, index, record, TOA_WORTH_PENDING);
+    out.age = toa_tick(now) - at->bucket->ticks[out.record];
+    return out;
+}
+
+static toa_vacancy claim_full(const toa_table *table, const size_t buckets[2], toa_time now,
+                              toa_time ttl)
+{
+    const view at[2] = {view_of(table, buckets[0]), view_of(table, buckets[1])};
+    const offer offers[2] = {offer_of(&at[0], now, ttl), offer_of(&at[1], now, ttl)};
+    bool take_second = offers[1].age > offers[0].age;
+    if (offers[1].worth != offers[0].worth) {
+        take_second = offers[1].worth < offers[0].worth;
+    } else if (offers[1].age == offers[0].age) {
+        take_second = time_of(&at[1], offers[1].record) < time_of(&at[0], offers[0].record);
     }
-    return offer_of(table, index, order_record(bucket->order, 0), TOA_WORTH_MAPPING);
+    return (toa_vacancy){.place = at[take_second].first + offers[take_second].record,
+                         .worth = offers[take_second].worth,
+                         .near = offers[0].near || offers[1].near};
 }
 
-static toa_place claim_full(const toa_table *table, size_t first, size_t second, toa_time now,
-                            toa_time ttl, toa_worth *worth)
+toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl)
 {
-    const offer one = bucket_offer(table, first, now, ttl);
-    const offer other = bucket_offer(table, second, now, ttl);
-    bool take_other = other.worth != one.worth ? other.worth < one.worth : other.at < one.at;
-    *worth = take_other ? other.worth : one.worth;
-    return take_other ? other.place : one.place;
-}
-
-/* In this bucket, the first place that is free. */
-static toa_place claim_free(size_t index, const uint64_t tags[2])
-{
-    size_t half = lanes_free(tags[0]) == 0;
-    uint64_t lanes = lanes_free(tags[half]);
-    return index * TOA_BUCKET_RECORDS + half * 4 + lane_take(&lanes);
-}
-
-toa_place toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl,
-                          toa_worth *worth)
-{
-    const size_t first = first_bucket(table, hash);
-    const size_t second = second_bucket(table, hash);
-    const uint64_t in_first[2] = {tags_of(&table->buckets[first], 0),
-                                  tags_of(&table->buckets[first], 1)};
-    const uint64_t in_second[2] = {tags_of(&table->buckets[second], 0),
-                                   tags_of(&table->buckets[second], 1)};
-    const unsigned n_first = bucket_free(in_first);
-    const unsigned n_second = bucket_free(in_second);
-
-    if (n_first + n_second == 0) {
-        return claim_full(table, first, second, now, ttl, worth);
+    const size_t buckets[2] = {first_bucket(table, hash), second_bucket(table, hash)};
+    uint64_t free[2] = {lanes_free(tags_load(table, buckets[0])),
+                        lanes_free(tags_load(table, buckets[1]))};
+    if ((free[0] | free[1]) == 0) {
+        return claim_full(table, buckets, now, ttl);
     }
-    *worth = TOA_WORTH_FREE;
-    return n_second > n_first ? claim_free(second, in_second) : claim_free(first, in_first);
+    const size_t i = lanes_count(free[1]) > lanes_count(free[0]);
+    return (toa_vacancy){.place = buckets[i] * TOA_BUCKET_RECORDS + lane_take(&free[i]),
+                         .worth = TOA_WORTH_FREE};
 }
 
-toa_place toa_table_expect(const toa_table *table, uint64_t hash, bool opens, toa_time now,
-                           toa_time ttl)
+void toa_table_write(toa_table *table, toa_place place, uint64_t hash, const toa_record *record)
 {
-    const size_t index[2] = {first_bucket(table, hash), second_bucket(table, hash)};
-    const uint64_t tag = tag_hash(hash);
-    const tags all = tags_load(table, index[0], index[1]);
-    toa_worth worth;
-    if (!tags_have(&all, tag)) {
-        return opens ? toa_table_claim(table, hash, now, ttl, &worth) : TOA_NO_PLACE;
-    }
-    size_t word = 0;
-    while (lanes_equal(all.words[word], tag) == 0) {
-        word++;
-    }
-    uint64_t lanes = lanes_equal(all.words[word], tag);
-    return index[word / 2] * TOA_BUCKET_RECORDS + word % 2 * 4 + lane_take(&lanes);
-}
+    const size_t index = place / TOA_BUCKET_RECORDS;
+    const unsigned i = place % TOA_BUCKET_RECORDS;
+    const uint64_t tags = tags_load(table, index);
+    const uint64_t others = tags & ~(UINT64_C(0xff) << 8 * i);
 
-void toa_table_touch_record(const toa_table *table, toa_place place)
-{
-    const _Atomic uint64_t *record =
-        &table->records[(place == TOA_NO_PLACE ? 0 : place) * TOA_RECORD_WORDS];
-    (void)atomic_load_explicit(&record[0], memory_order_relaxed);
-    (void)atomic_load_explicit(&record[TOA_RECORD_WORDS / 2], memory_order_relaxed);
-}
-
-void toa_table_write(const toa_table *table, toa_place place, uint64_t hash,
-                     const toa_record *record, toa_rank rank)
-{
-    toa_bucket *bucket = &table->buckets[place / TOA_BUCKET_RECORDS];
-    const size_t i = place % TOA_BUCKET_RECORDS;
-    _Atomic uint64_t *to = &table->records[place * TOA_RECORD_WORDS];
-    const uint8_t *from = (const uint8_t *)record;
-    const unsigned shift = (unsigned)(i % 4) * 16;
-    const uint64_t tags[2] = {tags_of(bucket, 0), tags_of(bucket, 1)};
-    const uint64_t others = tags[i / 4] & ~(UINT64_C(0xffff) << shift);
-    const bool was_there = others != tags[i / 4];
-    const unsigned n_free = bucket_free(tags);
-    const uint32_t seq = atomic_load_explicit(&bucket->seq, memory_order_relaxed);
-
-    atomic_store_explicit(&bucket->seq, seq + 1, memory_order_relaxed);
-    words_write(to, from);
-    words_write(to + 4, from + 32);
-    words_write(to + 8, from + 64);
-    words_write(to + 12, from + 96);
-    atomic_store_explicit(&bucket->tags[i / 4], others | tag_of(hash, rank) << shift,
+    toa_slot_write(&table->slots[place], &table->rests[place], table->n_written++, record);
+    atomic_store_explicit(&table->tags[index], others | tag_of(hash) << 8 * i,
                           memory_order_release);
-    atomic_store_explicit(&bucket->ids[i], id_of(hash), memory_order_release);
-    atomic_store_explicit(&bucket->seq, seq + 2, memory_order_release);
-    order_write(bucket, i, TOA_BUCKET_RECORDS - n_free - was_there, was_there, rank);
+    table->buckets[index].ids[i] = id_of(hash);
+    order_write(table, index, i, others != tags, toa_record_rank(record, table->hold));
 }
 
-void toa_table_lose(const toa_table *table, toa_place place, toa_worth worth)
+/* ---- What will be needed -----------------------------------------------------------------------
+ */
+
+/* C11 has no word for this. To load the line instead, and not use it, makes the processor wait for
+ * it before long. */
+static inline void fetch(const void *line)
 {
-    toa_bucket *bucket = &table->buckets[place / TOA_BUCKET_RECORDS];
-    uint32_t id =
-        atomic_load_explicit(&bucket->ids[place % TOA_BUCKET_RECORDS], memory_order_relaxed);
+#ifdef __GNUC__
+    __builtin_prefetch(line);
+#else
+    (void)line;
+#endif
+}
+
+void toa_table_fetch(const toa_table *table, uint64_t hash)
+{
+    fetch(&table->tags[first_bucket(table, hash)]);
+    fetch(&table->tags[second_bucket(table, hash)]);
+    fetch(&table->buckets[first_bucket(table, hash)]);
+    fetch(&table->buckets[second_bucket(table, hash)]);
+}
+
+void toa_table_look(const toa_table *table, uint64_t hash, bool opens, toa_time now, toa_time ttl,
+                    toa_outlook *out)
+{
+    search at = search_begin(table, hash);
+    toa_place place = search_next(&at);
+    out->holds = place == TOA_NO_PLACE && opens;
+    if (out->holds) {
+        out->vacancy = toa_table_claim(table, hash, now, ttl);
+        out->holds = !out->vacancy.near;
+        out->tick = toa_tick(now);
+        out->versions[0] = table->buckets[at.buckets[0]].version;
+        out->versions[1] = table->buckets[at.buckets[1]].version;
+        place = out->vacancy.place;
+    }
+    if (place != TOA_NO_PLACE) {
+        fetch(&table->slots[place]);
+    }
+}
+
+bool toa_table_holds(const toa_table *table, uint64_t hash, const toa_outlook *seen, toa_time now)
+{
+    return seen->holds && seen->tick == toa_tick(now) &&
+           seen->versions[0] == table->buckets[first_bucket(table, hash)].version &&
+           seen->versions[1] == table->buckets[second_bucket(table, hash)].version;
+}
+
+/* ---- Who was pushed out ---------------------------------------------------------------------- */
+
+/* Never 0, as no tag is. */
+static uint32_t name_of(uint64_t tag, uint16_t id)
+{
+    return (uint32_t)tag << 16 | id;
+}
+
+void toa_table_lose(toa_table *table, toa_place place, toa_worth worth)
+{
+    const size_t index = place / TOA_BUCKET_RECORDS;
+    const size_t i = place % TOA_BUCKET_RECORDS;
+    toa_bucket *bucket = &table->buckets[index];
+    const uint32_t name = name_of(tags_load(table, index) >> i * 8 & 0xff, bucket->ids[i]);
+    const uint64_t n_lost = atomic_load_explicit(&table->n_lost, memory_order_relaxed);
     atomic_store_explicit(worth == TOA_WORTH_MAPPING ? &bucket->lost_mapping : &bucket->lost_other,
-                          id, memory_order_relaxed);
+                          name, memory_order_relaxed);
+    atomic_store_explicit(&table->n_lost, n_lost + 1, memory_order_relaxed);
 }
 
-static bool bucket_lost(const toa_bucket *bucket, uint32_t id)
+static bool bucket_lost(const toa_bucket *bucket, uint32_t name)
 {
-    return atomic_load_explicit(&bucket->lost_mapping, memory_order_relaxed) == id ||
-           atomic_load_explicit(&bucket->lost_other, memory_order_relaxed) == id;
+    return atomic_load_explicit(&bucket->lost_mapping, memory_order_relaxed) == name ||
+           atomic_load_explicit(&bucket->lost_other, memory_order_relaxed) == name;
 }
 
 bool toa_table_lost(const toa_table *table, uint64_t hash)
 {
-    return bucket_lost(&table->buckets[first_bucket(table, hash)], id_of(hash)) ||
-           bucket_lost(&table->buckets[second_bucket(table, hash)], id_of(hash));
+    const uint32_t name = name_of(tag_of(hash), id_of(hash));
+    if (atomic_load_explicit(&table->n_lost, memory_order_relaxed) == 0) {
+        return false;
+    }
+    return bucket_lost(&table->buckets[first_bucket(table, hash)], name) ||
+           bucket_lost(&table->buckets[second_bucket(table, hash)], name);
 }

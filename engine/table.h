@@ -1,58 +1,22 @@
 /*
  * The table of flows: memory lent, one writer, readers without locks.
  *
- * Two choices of bucket a fake endpoint, eight records a bucket. A bucket is two cache lines: what
- * a reader needs to find a record, and what the writer needs to choose one to push out. A record
- * stays where it was put until its place is taken, so there are no tombstones and nothing moves
- * under a reader.
- *
- * A record is read and written under its bucket's sequence count: odd while the writer is inside
- * (H.-J. Boehm, "Can seqlocks get along with programming language memory models?", 2012). All
- * shared words are atomics, so there is no data race to argue about.
+ * Two choices of bucket a fake endpoint, eight records a bucket. A record stays where it was put
+ * until its place is taken, so there are no tombstones and nothing moves under a reader.
  *
  * Where time goes: a table does not fit into the caches that a core has to itself, so what counts
- * is how many lines a call waits for, one after the other. A new flow waits once, for the lines of
- * its two buckets together; its record is written without being read.
+ * is how many lines a call waits for, one after the other. So what is asked for first lies densest:
+ *
+ *   tags     a byte a record; both buckets of a flow are in one line or two. A reader that looks
+ *            for a flow which is not there reads nothing else.
+ *   slots    a line a record: see record.h. Readers, and the writer for flows that it knows.
+ *   buckets  what the writer needs to choose who goes, so that a flood of new flows reads no slots.
+ *   rests    a line a record, for IPv6 and closed flows.
  */
 #ifndef TOA_ENGINE_TABLE_H
 #define TOA_ENGINE_TABLE_H
 
-#include <toa/engine.h>
-
-#include <assert.h>
-#include <stdatomic.h>
-
-/* How far a flow has come. */
-enum {
-    RECORD_SYN_SEEN = 1,       /* a SYN opened it, so isn is known; else midstream did */
-    RECORD_HANDSHAKE_OVER = 2, /* a segment behind the SYN was seen */
-    RECORD_CLOSED = 4,         /* FIN or RST was seen */
-    RECORD_CLOSED_WILD = 8,    /* ... before the handshake was over, with a number out of place */
-    RECORD_CONTRADICTED = 16   /* a TOA that cannot teach named another client than the SYN's */
-};
-
-/* One flow. */
-typedef struct toa_record {
-    toa_endpoint fake;
-    toa_endpoint server;
-    toa_endpoint client; /* version 0: no mapping */
-    toa_endpoint vip;
-    uint32_t isn;
-    uint32_t syn_data_len; /* Fast Open */
-    uint8_t kind;
-    uint8_t carrier;
-    uint8_t state;
-    uint8_t reason; /* why a TOA of this handshake was refused; TOA_PENDING: none was */
-    uint8_t options_free;
-    uint8_t unused_[3];
-    toa_time opened_at;
-    toa_time taught_at;
-    toa_time closed_at;
-    uint64_t serial; /* of the opening: the newest flow has the highest */
-} toa_record;
-
-#define TOA_RECORD_WORDS 16
-static_assert(sizeof(toa_record) == TOA_RECORD_WORDS * sizeof(uint64_t), "two cache lines");
+#include "record.h"
 
 #define TOA_BUCKET_RECORDS 8
 static_assert(TOA_FLOWS_PER_FAKE == 2 * TOA_BUCKET_RECORDS, "two choices of bucket");
@@ -65,73 +29,106 @@ typedef enum toa_worth {
     TOA_WORTH_MAPPING = 3
 } toa_worth;
 
+/* The writer's, but for who was lost. */
 typedef struct toa_bucket {
-    _Atomic uint64_t tags[2]; /* four of 16 bits each: two say what stands there, 14 are hash */
-    _Atomic uint32_t ids[TOA_BUCKET_RECORDS]; /* more of the hash, to name who was pushed out */
-    _Atomic uint32_t seq;                     /* of all its records, and of all above */
-    _Atomic uint32_t lost_mapping; /* id of the last live mapping that was pushed out; 0: none */
-    _Atomic uint32_t lost_other;   /* likewise, of the last flow without a live mapping */
-    uint32_t order;                /* the writer's: see table.c */
-    _Atomic toa_time times[TOA_BUCKET_RECORDS]; /* the writer's: toa_rank.at */
+    uint32_t ticks[TOA_BUCKET_RECORDS]; /* toa_rank.at: see toa_tick */
+    uint16_t ids[TOA_BUCKET_RECORDS];   /* more of the hash, to name who was pushed out */
+    uint32_t order;                     /* see table.c */
+    uint16_t version;                   /* one more with every record that is written */
+    uint8_t held;                       /* a bit a record: toa_rank.held */
+    uint8_t n;                          /* records that are there */
+    _Atomic uint32_t lost_mapping;      /* who was the last live mapping pushed out; 0: nobody */
+    _Atomic uint32_t lost_other;        /* likewise, of flows without a live mapping */
 } toa_bucket;
-static_assert(sizeof(toa_bucket) == 128 && offsetof(toa_bucket, times) == 64, "two cache lines");
+static_assert(sizeof(toa_bucket) == 64, "a cache line");
 
 typedef struct toa_table {
+    toa_slot *slots;
+    toa_slot_rest *rests;
     toa_bucket *buckets;
-    _Atomic uint64_t *records; /* TOA_RECORD_WORDS each */
-    uint64_t mask;             /* number of buckets minus 1; they are a power of two, 2 at least */
+    _Atomic uint64_t *tags; /* a word a bucket: a byte of hash for each record, 0: free */
+    _Atomic uint64_t n_lost;
+    uint32_t n_written;
+    uint64_t mask; /* number of buckets minus 1; they are a power of two, 2 at least */
     uint64_t hash_key[2];
+    toa_hold hold;
 } toa_table;
 
 /* A place in the table: the bucket times eight plus the record in it. */
 typedef size_t toa_place;
 #define TOA_NO_PLACE SIZE_MAX
 
-/* What the writer keeps of a record to choose what goes: a time, and whether it is a mapping. */
-typedef struct toa_rank {
-    toa_time at;  /* pending: opened; mapping: taught, or closed under hold */
-    bool mapping; /* else pending */
-    bool held;    /* does not expire before it is closed */
-} toa_rank;
+/*
+ * A time as a bucket has it: in ticks of 2^24 ns, a sixtieth of a second, of which it counts two
+ * years; whole times would take a second line. Where ticks cannot tell, the slots are asked, so
+ * nothing depends on them but for records that are older than that.
+ */
+static inline uint32_t toa_tick(toa_time time)
+{
+    return (uint32_t)((uint64_t)time >> 24);
+}
+
+/* Bytes of a table of n_records, a power of two and 16 at least; a multiple of 16. */
+#define TOA_TABLE_SIZE(n_records)                                                                  \
+    ((n_records) *                                                                                 \
+     (sizeof(toa_slot) + sizeof(toa_slot_rest) + (sizeof(toa_bucket) + 8) / TOA_BUCKET_RECORDS))
+
+/* A table in TOA_TABLE_SIZE(n_records) bytes at `memory`, which stands on a cache line. */
+void toa_table_init(toa_table *table, void *memory, size_t n_records, const uint64_t hash_key[2],
+                    toa_hold hold);
 
 uint64_t toa_table_hash(const toa_table *table, const toa_endpoint *fake);
 
-/* Loads the buckets that the writer will need for this hash, and does not wait for them. */
-void toa_table_touch(const toa_table *table, uint64_t hash);
-
-/* Where a flow of this hash probably is or, with `opens`, would go. TOA_NO_PLACE: nowhere. */
-toa_place toa_table_expect(const toa_table *table, uint64_t hash, bool opens, toa_time now,
-                           toa_time ttl);
-
-/* Loads the record at a place, or nothing for TOA_NO_PLACE, and does not wait for it. */
-void toa_table_touch_record(const toa_table *table, toa_place place);
+/* Fetches what any search for a flow of this hash reads, and does not wait for it. */
+void toa_table_fetch(const toa_table *table, uint64_t hash);
 
 /* The place of the flow; TOA_NO_PLACE. The writer's. */
 toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,
                          const toa_endpoint *server);
 
+/* Where a new flow goes. */
+typedef struct toa_vacancy {
+    toa_place place;
+    toa_worth worth; /* of what is there now */
+    bool near;       /* something there expires in this tick or the next */
+} toa_vacancy;
+
 /*
  * A place for a new flow: free, else expired, else pending, else the oldest mapping of the two
- * buckets; the oldest of its kind each time. *worth says what it was. The writer's.
+ * buckets; the oldest of its kind each time. The writer's.
  */
-toa_place toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl,
-                          toa_worth *worth);
+toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl);
+
+/* That a flow has no record and where it would go, and what this was read from. */
+typedef struct toa_outlook {
+    toa_vacancy vacancy;
+    uint32_t tick;
+    uint16_t versions[2];
+    bool holds; /* it was so, and in all of this tick */
+} toa_outlook;
+
+/* Looks ahead: fetches the slot where a flow of this hash is or, with `opens`, would go, and does
+ * not wait for it. */
+void toa_table_look(const toa_table *table, uint64_t hash, bool opens, toa_time now, toa_time ttl,
+                    toa_outlook *out);
+
+/* Whether it is still so: toa_table_find would find nothing, and toa_table_claim claim this. */
+bool toa_table_holds(const toa_table *table, uint64_t hash, const toa_outlook *seen, toa_time now);
 
 /* Puts a record at a place. The writer's. */
-void toa_table_write(const toa_table *table, toa_place place, uint64_t hash,
-                     const toa_record *record, toa_rank rank);
+void toa_table_write(toa_table *table, toa_place place, uint64_t hash, const toa_record *record);
 
 /* Remembers that the record at this place is about to be pushed out. The writer's. */
-void toa_table_lose(const toa_table *table, toa_place place, toa_worth worth);
+void toa_table_lose(toa_table *table, toa_place place, toa_worth worth);
 
-/* Whether a flow of this hash was pushed out of here lately; wrong for one hash of 2^30. */
+/* Whether a flow of this hash was pushed out of here lately; wrong for one hash of 2^22. */
 bool toa_table_lost(const toa_table *table, uint64_t hash);
 
 /* A copy of the record at a place; false when it is free, and *out then means nothing. Any thread.
  */
 bool toa_table_read(const toa_table *table, toa_place place, toa_record *out);
 
-/* The places that may hold flows of this hash. */
+/* The places that may hold flows of this hash; none of them is free. */
 typedef struct toa_candidates {
     toa_place places[TOA_FLOWS_PER_FAKE];
     size_t n;

@@ -171,7 +171,7 @@ static toa_time since(toa_time first, toa_time at)
 
 /* What is read at once, so that the engine can fetch what it needs for all of it: see look_ahead.
  */
-enum { AHEAD = 16 };
+enum { AHEAD = 32 };
 
 typedef struct ahead {
     size_t n_records;

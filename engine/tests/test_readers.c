@@ -77,10 +77,10 @@ static toa_record record_of(uint64_t n)
         .isn = (uint32_t)mix(n),
         .syn_data_len = (uint32_t)mix(n + 4),
         .kind = (uint8_t)n,
-        .carrier = (uint8_t)(n >> 8),
-        .state = (uint8_t)(n >> 16),
-        .reason = (uint8_t)mix(n),
-        .options_free = (uint8_t)~n,
+        .carrier = n >> 8 & 3,
+        .state = RECORD_CLOSED | (n >> 10 & 16),
+        .reason = mix(n) & 15,
+        .options_free = ~n & 63,
         .opened_at = (toa_time)mix(n + 5),
         .taught_at = (toa_time)mix(n + 6),
         .closed_at = (toa_time)mix(n + 7),
@@ -94,7 +94,7 @@ static void *write_records(void *arg)
     pthread_barrier_wait(&stage->begin);
     for (uint64_t n = 1; n <= WRITES; n++) {
         toa_record record = record_of(n);
-        toa_table_write(&stage->table, n % PLACES, mix(n), &record, (toa_rank){.at = (toa_time)n});
+        toa_table_write(&stage->table, n % PLACES, mix(n), &record);
         if (n % 1024 == 0) {
             sched_yield();
         }
@@ -131,10 +131,9 @@ static void *read_records(void *arg)
 static void test_no_reader_sees_half_a_record(void **state)
 {
     static struct stage stage;
-    static _Alignas(64) toa_bucket buckets[2];
-    static _Atomic uint64_t records[2 * TOA_BUCKET_RECORDS * TOA_RECORD_WORDS];
+    static _Alignas(64) uint8_t memory[TOA_TABLE_SIZE(16)];
     (void)state;
-    stage.table = (toa_table){.buckets = buckets, .records = records, .mask = 1};
+    toa_table_init(&stage.table, memory, 16, (uint64_t[2]){1, 2}, TOA_HOLD_TTL);
     run(&stage, write_records, read_records);
 }
 

@@ -61,7 +61,7 @@ typedef struct toa_config {
 
 /*
  * Bytes to lend for a table of at least n_records flows (rounded up to a power of two, 16 at
- * least). 0 when that is more than a size_t holds. At most 144 bytes a record, and 4 KiB.
+ * least). 0 when that is more than a size_t holds. 137 bytes a record, and at most 4 KiB.
  */
 TOA_API size_t toa_engine_size(size_t n_records);
 
