@@ -327,6 +327,11 @@ static const char *set_user(toa_config_maker *maker, span value)
     return copy_text(value, maker->made.user, TOA_CONFIG_NAME);
 }
 
+static const char *set_control(toa_config_maker *maker, span value)
+{
+    return copy_text(value, maker->made.control, TOA_CONFIG_PATH);
+}
+
 static const char *set_sandbox(toa_config_maker *maker, span value)
 {
     return choose(value, "yes", "no", "sandbox is yes or no", &maker->made.sandbox);
@@ -387,6 +392,7 @@ enum {
     KEY_HELD,
     KEY_USER,
     KEY_SANDBOX,
+    KEY_CONTROL,
     KEY_RECORD_DIR,
     KEY_RECORD_SIZE,
     KEY_RECORD_FILES,
@@ -416,6 +422,7 @@ static const config_key keys[N_KEYS] = {
     [KEY_HELD] = {"Held", "held", ONE, 0, set_held},
     [KEY_USER] = {"User", "user", ONE, 0, set_user},
     [KEY_SANDBOX] = {"Sandbox", "sandbox", ONE, 0, set_sandbox},
+    [KEY_CONTROL] = {"Control", "control", ONE, 0, set_control},
     [KEY_RECORD_DIR] = {"Record", "record", ONE, 0, set_record_dir},
     [KEY_RECORD_SIZE] = {"RecordSize", "record-size", ONE, 0, set_record_size},
     [KEY_RECORD_FILES] = {"RecordFiles", "record-files", ONE, 0, set_record_files},
@@ -611,7 +618,7 @@ static bool read_line(config_reader *reader, span line)
                 "'%s': unknown key; there are ToaWinPort, NetworkCardIP, ServerListenIP, "
                 "ServerListenPortList, PortRange, CacheSeconds, Interface, Server, Dialect, Trust, "
                 "Listen, Allow, Ttl, Hold, Duplicates, Midstream, Decap, Records, Buffer, Held, "
-                "User, Sandbox, Record, RecordSize, RecordFiles",
+                "User, Sandbox, Control, Record, RecordSize, RecordFiles",
                 shown(name, show));
 }
 
@@ -717,6 +724,9 @@ static void take_service(const toa_config_maker *flags, toa_service_config *out)
     }
     if (was_given(flags, KEY_RECORD_DIR)) {
         memcpy(out->record.dir, from->record.dir, sizeof out->record.dir);
+    }
+    if (was_given(flags, KEY_CONTROL)) {
+        memcpy(out->control, from->control, sizeof out->control);
     }
     out->sandbox = was_given(flags, KEY_SANDBOX) ? from->sandbox : out->sandbox;
     out->n_held = was_given(flags, KEY_HELD) ? from->n_held : out->n_held;
@@ -978,6 +988,9 @@ size_t toa_config_format(const toa_service_config *config, char out[TOA_CONFIG_T
     }
     if (!config->sandbox) {
         put(&to, "Sandbox = no\n");
+    }
+    if (config->control[0] != '\0') {
+        put(&to, "Control = %s\n", config->control);
     }
     if (config->record.dir[0] != '\0') {
         put(&to, "Record = %s\n", config->record.dir);

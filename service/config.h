@@ -60,6 +60,7 @@ typedef struct toa_service_config {
     uint64_t n_held;            /* questions that may wait at once */
     char user[TOA_CONFIG_NAME]; /* "": nobody, when started as root */
     bool sandbox;
+    char control[TOA_CONFIG_PATH]; /* the socket of toa ctl; "": none */
 } toa_service_config;
 
 /* A configuration while it is put together. */

@@ -174,6 +174,11 @@ void toa_feed_record(toa_feed *feed, toa_record *record)
     (void)pthread_mutex_unlock(&feed->lock);
 }
 
+const toa_engine *toa_feed_engine(const toa_feed *feed)
+{
+    return toa_live_engine(feed->live);
+}
+
 toa_time toa_feed_now(const toa_feed *feed)
 {
     return toa_live_now(feed->live);

@@ -29,6 +29,7 @@ void toa_feed_record(toa_feed *feed, toa_record *record);
 /* Tells `core` what changed since the last call. */
 void toa_feed_changed(toa_feed *feed, toa_core *core);
 
+const toa_engine *toa_feed_engine(const toa_feed *feed);
 toa_time toa_feed_now(const toa_feed *feed);
 void toa_feed_figures(const toa_feed *feed, toa_figures *out);
 

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "console.h"
+#include "control.h"
 #include "feed.h"
 #include "figures.h"
 #include "privileges.h"
@@ -32,6 +34,7 @@ typedef struct service {
     toa_core *core;
     toa_feed *feed; /* NULL with a frozen engine */
     toa_record *record;
+    toa_control *control; /* NULL: none is wanted */
     uint64_t unsent;
     uint64_t reloads;
     uint64_t reloads_refused;
@@ -255,11 +258,19 @@ static bool same_record(const toa_record_config *a, const toa_record_config *b)
     return strcmp(a->dir, b->dir) == 0 && a->size == b->size && a->files == b->files;
 }
 
-/* Everything new is started before anything old ends, so that a failure leaves all as it was. */
-static bool apply(service *self, const toa_service_config *fresh)
+static bool needs_restart(const toa_service_config *a, const toa_service_config *b)
+{
+    return a->n_held != b->n_held || strcmp(a->user, b->user) != 0 || a->sandbox != b->sandbox ||
+           strcmp(a->control, b->control) != 0;
+}
+
+/* Everything new is started before anything old ends, so that a failure leaves all as it was. With
+ * `anew` the capture begins anew, even if nothing about it has changed. */
+static bool apply(service *self, const toa_service_config *fresh, bool anew)
 {
     bool live = self->options->frozen == NULL;
-    bool other_capture = live && !toa_config_same_capture(&self->config.capture, &fresh->capture);
+    bool other_capture =
+        live && (anew || !toa_config_same_capture(&self->config.capture, &fresh->capture));
     bool other_record =
         live && (other_capture || !same_record(&self->config.record, &fresh->record) ||
                  fresh->listen[0].port != self->config.listen[0].port);
@@ -286,26 +297,28 @@ static bool apply(service *self, const toa_service_config *fresh)
     if (!toa_core_allow(self->core, fresh->allow, fresh->n_allow)) {
         toa_say("out of memory: those who might ask before may ask still");
     }
-    if (fresh->n_held != self->config.n_held || strcmp(fresh->user, self->config.user) != 0 ||
-        fresh->sandbox != self->config.sandbox) {
-        toa_say("held, user and sandbox take effect at the next start");
+    if (needs_restart(fresh, &self->config)) {
+        toa_say("held, user, sandbox and control take effect at the next start");
     }
     self->config = *fresh;
-    toa_say("reloaded: %s", !live           ? "the capture that was read stays"
-                            : other_capture ? "the capture is another one, and begins empty"
-                                            : "all mappings are kept");
+    toa_say("%s: %s", anew ? "flushed" : "reloaded",
+            !live           ? "the capture that was read stays"
+            : other_capture ? "the capture is another one, and begins empty"
+                            : "all mappings are kept");
     return true;
 }
 
-/* False: `error` says what is wrong with the file, or nothing when something else was, and said. */
+/* False: `error` says why, and it was said. */
 static bool reload(service *self, char error[TOA_CONFIG_ERROR])
 {
     toa_service_config fresh;
     bool read =
         toa_service_config_load(self->options->config_path, self->options->flags, &fresh, error);
-    bool done = read && apply(self, &fresh);
+    bool done = read && apply(self, &fresh, false);
     if (!read) {
         toa_say("%s", error);
+    } else if (!done) {
+        (void)snprintf(error, TOA_CONFIG_ERROR, "it cannot be done; the log says why");
     }
     if (!done) {
         toa_say("not reloaded; the old configuration goes on");
@@ -334,6 +347,55 @@ static void take_signals(service *self)
     }
 }
 
+/* ---- toa ctl --------------------------------------------------------------------------------- */
+
+static void on_figures(const void *context, toa_figures *out)
+{
+    take_figures(context, out);
+}
+
+static const toa_engine *on_engine(const void *context)
+{
+    const service *self = context;
+    return self->feed != NULL ? toa_feed_engine(self->feed) : self->options->frozen->engine;
+}
+
+static toa_time on_now(const void *context)
+{
+    const service *self = context;
+    return self->feed != NULL ? toa_feed_now(self->feed) : self->options->frozen->at;
+}
+
+static bool on_flush(void *context, char error[TOA_CONFIG_ERROR])
+{
+    service *self = context;
+    const toa_service_config same = self->config;
+    if (self->feed == NULL) {
+        (void)snprintf(error, TOA_CONFIG_ERROR, "what is known comes from a file, and stays");
+        return false;
+    }
+    (void)snprintf(error, TOA_CONFIG_ERROR, "it cannot be done; the log says why");
+    return apply(self, &same, true);
+}
+
+static bool on_reload(void *context, char error[TOA_CONFIG_ERROR])
+{
+    return reload(context, error);
+}
+
+static void answer_control(service *self, toa_time now)
+{
+    toa_console console = {.service = self,
+                           .figures = on_figures,
+                           .engine = on_engine,
+                           .now = on_now,
+                           .flush = on_flush,
+                           .reload = on_reload};
+    toa_control_turn(self->control, now, toa_console_answer, &console);
+}
+
+/* ---- Starting -------------------------------------------------------------------------------- */
+
 static bool open_signals(service *self)
 {
     sigset_t set;
@@ -360,6 +422,8 @@ static bool open_signals(service *self)
 static int timeout_ms(const service *self, toa_time now)
 {
     toa_time deadline = toa_core_deadline(self->core);
+    toa_time control = toa_control_deadline(self->control);
+    deadline = control < deadline ? control : deadline;
     if (deadline == INT64_MAX) {
         return -1;
     }
@@ -369,7 +433,7 @@ static int timeout_ms(const service *self, toa_time now)
 
 static void turn(service *self)
 {
-    struct pollfd fds[TOA_CONFIG_LISTENS + 2];
+    struct pollfd fds[TOA_CONFIG_LISTENS + 2 + TOA_CONTROL_POLLS];
     uint64_t ignored;
     fds[0] = (struct pollfd){.fd = self->signal_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = self->wake_fd, .events = POLLIN};
@@ -377,7 +441,8 @@ static void turn(service *self)
         fds[i + 2] = (struct pollfd){.fd = self->sockets[i].fd, .events = POLLIN};
     }
     size_t n_sockets = self->n_sockets;
-    if (poll(fds, n_sockets + 2, timeout_ms(self, clock_now())) < 0) {
+    size_t n = n_sockets + 2 + toa_control_polls(self->control, fds + n_sockets + 2);
+    if (poll(fds, n, timeout_ms(self, clock_now())) < 0) {
         return; /* EINTR; ENOMEM passes */
     }
     for (size_t i = 0; i < n_sockets; i++) {
@@ -393,6 +458,7 @@ static void turn(service *self)
     if (fds[0].revents != 0) {
         take_signals(self); /* last: it may change the sockets */
     }
+    answer_control(self, clock_now()); /* likewise */
 }
 
 /* ---- Starting and ending --------------------------------------------------------------------- */
@@ -418,6 +484,15 @@ static bool make_core(service *self)
     return true;
 }
 
+static bool open_control(service *self, const char *user, char error[TOA_CONFIG_ERROR])
+{
+    if (self->config.control[0] == '\0') {
+        return true;
+    }
+    self->control = toa_control_open(self->config.control, user, error, TOA_CONFIG_ERROR);
+    return self->control != NULL;
+}
+
 /* In this order: what takes rights, giving them up, what reads strangers' bytes. */
 static bool start(service *self)
 {
@@ -429,6 +504,7 @@ static bool start(service *self)
         return false;
     }
     if ((live && !toa_record_prepare(&self->config.record, user, error)) ||
+        !open_control(self, user, error) ||
         !toa_privileges_drop(self->config.user, live, error, sizeof error) ||
         (self->config.sandbox && !toa_sandbox_enter(live, error, sizeof error))) {
         toa_say("%s", error);
@@ -451,6 +527,7 @@ static void end(service *self)
     toa_core_free(self->core);
     toa_batch_free(self->batch);
     close_sockets(self->sockets, self->n_sockets);
+    toa_control_close(self->control);
     if (self->signal_fd >= 0) {
         (void)close(self->signal_fd);
     }

@@ -49,6 +49,12 @@ static const rule allowed[] = {
     {.call = SCMP_SYS(write)},
     {.call = SCMP_SYS(close)},
     {.call = SCMP_SYS(futex)},
+    /* toa ctl: its socket was opened before */
+    {.call = SCMP_SYS(accept4)},
+    {.call = SCMP_SYS(getsockopt)},
+    {.call = SCMP_SYS(recvfrom)},
+    {.call = SCMP_SYS(sendto)},
+    {.call = SCMP_SYS(unlink)},
     /* Reading the configuration anew, other addresses to listen on */
     {.call = SCMP_SYS(openat)},
     {.call = SCMP_SYS(newfstatat)},
@@ -68,7 +74,6 @@ static const rule allowed[] = {
     /* Opening an interface anew */
     {SCMP_SYS(socket), CAPTURE, EQUAL, 0, AF_PACKET},
     {SCMP_SYS(socket), CAPTURE, EQUAL, 0, AF_NETLINK},
-    {SCMP_SYS(getsockopt), CAPTURE, ANY, 0, 0},
     {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFINDEX},
     {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFNAME},
     {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFHWADDR},
@@ -79,9 +84,7 @@ static const rule allowed[] = {
     {SCMP_SYS(fcntl), CAPTURE, EQUAL, 1, F_SETFL},
     {SCMP_SYS(eventfd2), CAPTURE, ANY, 0, 0},
     {SCMP_SYS(uname), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(sendto), CAPTURE, ANY, 0, 0},
     {SCMP_SYS(recvmsg), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(recvfrom), CAPTURE, ANY, 0, 0},
     {SCMP_SYS(clock_nanosleep), CAPTURE, ANY, 0, 0},
     /* Threads, and no processes */
     {SCMP_SYS(rt_sigprocmask), CAPTURE, ANY, 0, 0},
@@ -97,7 +100,6 @@ static const rule allowed[] = {
     {SCMP_SYS(lseek), CAPTURE, ANY, 0, 0},
     {SCMP_SYS(ftruncate), CAPTURE, ANY, 0, 0},
     {SCMP_SYS(getdents64), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(unlink), CAPTURE, ANY, 0, 0},
     {SCMP_SYS(sysinfo), CAPTURE, ANY, 0, 0},
 };
 

@@ -8,7 +8,9 @@ enum {
     CAPTURE = MASK(COMMAND_CAPTURE),
     SERVE = MASK(COMMAND_SERVE),
     QUERY = MASK(COMMAND_QUERY),
+    CTL = MASK(COMMAND_CTL),
     INSPECT = MASK(COMMAND_INSPECT),
+    RUN = MASK(COMMAND_RUN),
     EVERY = MASK(N_COMMANDS) - 1,
     LEARN = REPLAY | CAPTURE | SERVE /* what runs an engine */
 };
@@ -36,15 +38,15 @@ const cli_option cli_options[] = {
 
     {"server", 0, "IP[:PORTS]", OFFER_NOTHING, GROUP_LEARN, LEARN | INSPECT,
      "watch flows to this server (any:443, 10.0.0.80:443,8000-8010)"},
-    {"dialect", 0, "NAME", DIALECTS, GROUP_LEARN, LEARN,
+    {"dialect", 0, "NAME", DIALECTS, GROUP_LEARN, LEARN | RUN,
      "listen for this dialect; default tencent and lvs"},
-    {"trust", 0, "CIDR", OFFER_NOTHING, GROUP_LEARN, LEARN,
+    {"trust", 0, "CIDR", OFFER_NOTHING, GROUP_LEARN, LEARN | RUN,
      "believe a TOA from these sources alone"},
     {"ttl", 0, "SECONDS", OFFER_NOTHING, GROUP_LEARN, LEARN,
      "how long a mapping answers; default 15"},
     {"hold", 0, "connection", "connection", GROUP_LEARN, LEARN,
      "until FIN or RST, and ttl from then on"},
-    {"duplicates", 0, "WHICH", "first last reject", GROUP_LEARN, LEARN,
+    {"duplicates", 0, "WHICH", "first last reject", GROUP_LEARN, LEARN | RUN,
      "several TOAs in a segment: first (default), last, reject"},
     {"midstream", 0, NULL, OFFER_NOTHING, GROUP_LEARN, LEARN,
      "believe a TOA outside the handshake: of flows that began earlier"},
@@ -55,9 +57,11 @@ const cli_option cli_options[] = {
      "who is FAKE, T seconds after the first frame?"},
     {"service", 0, "PORT", OFFER_NOTHING, GROUP_ASK, REPLAY,
      "UDP port whose recorded answers are checked; default 9999"},
-    {"server", 0, "HOST:PORT", OFFER_NOTHING, GROUP_ASK, QUERY,
+    {"sources", 0, "syn,service", "syn service syn,service service,syn", GROUP_ASK, RUN,
+     "whom to ask, in this order: the SYN that the kernel saved, toa serve; default both"},
+    {"server", 0, "HOST:PORT", OFFER_NOTHING, GROUP_ASK, QUERY | RUN,
      "the service that is asked; default 127.0.0.1:9999"},
-    {"wait", 0, "MS", OFFER_NOTHING, GROUP_ASK, QUERY,
+    {"wait", 0, "MS", OFFER_NOTHING, GROUP_ASK, QUERY | RUN,
      "let the service wait so long for the client to be known"},
     {"v1", 0, NULL, OFFER_NOTHING, GROUP_ASK, QUERY,
      "ask in version 1, which toa_win.exe understands too; it knows no reasons"},
@@ -71,8 +75,17 @@ const cli_option cli_options[] = {
     {"held", 0, "N", OFFER_NOTHING, GROUP_ASK, SERVE,
      "questions that may wait at once; default 4096"},
 
-    {"json", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, REPLAY | CAPTURE | QUERY | INSPECT,
+    {"socket", 's', "PATH", OFFER_FILES, GROUP_ASK, CTL,
+     "the service's control socket; default /run/toa/control"},
+    {"listen", 'l', "IP:PORT", OFFER_NOTHING, GROUP_ASK, CTL,
+     "with metrics: answer GET /metrics here, until ended"},
+
+    {"json", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, REPLAY | CAPTURE | QUERY | INSPECT | CTL,
      "JSON lines"},
+    {"all", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, CTL,
+     "with mappings: flows without one, too, and why"},
+    {"module", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, CTL,
+     "with stats: as the kernel modules' /proc/net/toa_stats prints it"},
     {"summary", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, REPLAY | CAPTURE, "the last line alone"},
     {"write", 'w', "FILE", OFFER_FILES, GROUP_OUTPUT, CAPTURE,
      "write the frames as pcap; '-' is standard output"},
@@ -89,10 +102,15 @@ const cli_option cli_options[] = {
      "toa_win.conf: its keys, and those that the flags here have"},
     {"check", 0, NULL, OFFER_NOTHING, GROUP_RUN, SERVE,
      "read the configuration, print it, and end"},
-    {"user", 0, "NAME", OFFER_NOTHING, GROUP_RUN, CAPTURE | SERVE,
+    {"control", 0, "PATH", OFFER_FILES, GROUP_RUN, SERVE, "listen there for 'toa ctl'"},
+    {"user", 0, "NAME", OFFER_NOTHING, GROUP_RUN, CAPTURE | SERVE | CTL,
      "go on as this user, when started as root; default nobody"},
     {"sandbox", 0, "no", "yes no", GROUP_RUN, CAPTURE | SERVE,
      "do not give up the system calls that are not needed"},
+    {"log", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, RUN,
+     "a line on standard error for every connection: who it is, or why that is not known"},
+    {"library", 0, "FILE", OFFER_FILES, GROUP_RUN, RUN,
+     "libtoa-preload.so, when it is not where it was installed"},
     {"jobs", 'j', "N", OFFER_NOTHING, GROUP_RUN, CHECK, "cases at once; default 1"},
     {"hash-key", 0, "N", OFFER_NOTHING, GROUP_RUN, CHECK,
      "the engine's hash key; nothing depends on it while no flow is pushed out"},
@@ -137,6 +155,16 @@ const cli_command cli_commands[N_COMMANDS] = {
          "ask a running service who is behind a connection",
          "IP:PORT is the peer address that accept() gave, IP:PORT>IP:PORT names the server too.\n"
          "Status 0: the client is known; 1: it is not, and the answer says why; 4: no answer.\n"},
+    [COMMAND_CTL] =
+        {"ctl", 8, "stats|metrics|mappings|flush|reload", "stats metrics mappings flush reload",
+         "ask a running service what it does, and tell it what to do",
+         "The service is one with --control. stats: what it counted; metrics: the same for "
+         "Prometheus;\n"
+         "mappings: who is who now; flush: forget all of them; reload: read the configuration "
+         "anew.\n"
+         "Whoever may open the socket gets stats and metrics; the rest is for root, and for who "
+         "started\n"
+         "the service. Status 4: it does not answer, or refuses.\n"},
     [COMMAND_INSPECT] =
         {"inspect", 1, "FILE|-...|HEX", OFFER_FILES,
          "tell which options segments carry, and which dialect that is",
@@ -147,6 +175,20 @@ const cli_command cli_commands[N_COMMANDS] = {
          "colons\n"
          "and 0x may stand between bytes. What is the name of a file is a file.\n"
          "Status 3: a capture cannot be read, or is truncated; what it had is told.\n"},
+    [COMMAND_RUN] =
+        {"run", 1, "PROGRAM [ARGUMENT]...", OFFER_PROGRAMS,
+         "run a server that sees the real clients, unmodified",
+         "Loads libtoa-preload.so into the program: accept(), accept4() and getpeername() give it "
+         "the\n"
+         "client that the TOA names. The saved SYN takes no rights and no service; it misses a TOA "
+         "that\n"
+         "the ACK alone carries, and with a load balancer of that kind (DPVS since 1.9.6) it can "
+         "be forged\n"
+         "by the client: then --sources service. Programs that are static, written in Go, or "
+         "setuid cannot\n"
+         "be reached so, and are refused. Status: the program's; 2: it is of those; 4: it does "
+         "not start.\n",
+         true},
     [COMMAND_VERSION] = {"version", 1, "", OFFER_NOTHING, "print the version, and that of libpcap",
                          ""},
 };
@@ -159,11 +201,14 @@ const char *const cli_statuses[N_STATUSES] = {
 
 bool cli_command_built(cli_command_id id)
 {
-#ifdef TOA_WITH_SERVICE
-    return id < N_COMMANDS;
-#else
-    return id < N_COMMANDS && (MASK(id) & (CAPTURE | SERVE | QUERY)) == 0;
+    unsigned missing = 0;
+#ifndef TOA_WITH_SERVICE
+    missing |= CAPTURE | SERVE | QUERY | CTL;
 #endif
+#ifndef TOA_WITH_PRELOAD
+    missing |= RUN;
+#endif
+    return id < N_COMMANDS && (MASK(id) & missing) == 0;
 }
 
 bool cli_command_takes(const cli_command *command, const cli_option *option)

@@ -25,7 +25,9 @@ typedef enum cli_command_id {
     COMMAND_CAPTURE,
     COMMAND_SERVE,
     COMMAND_QUERY,
+    COMMAND_CTL,
     COMMAND_INSPECT,
+    COMMAND_RUN,
     COMMAND_VERSION,
     N_COMMANDS
 } cli_command_id;
@@ -69,6 +71,7 @@ typedef struct cli_command {
     const char *offer;    /* for its operands */
     const char *about;    /* one line */
     const char *more;     /* for --help, behind the options: sentences in lines; "" */
+    bool runs_program;    /* what stands behind the first operand is not ours */
 } cli_command;
 
 extern const cli_command cli_commands[N_COMMANDS];

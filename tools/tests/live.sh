@@ -85,7 +85,7 @@ PY
 connections=(python3 connections.py)
 
 serve=(serve -i lo --server any:8080)
-start "${serve[@]}" --record "$scratch/day" --record-size 100000 --record-files 50
+start "${serve[@]}" --control "$scratch/control" --record "$scratch/day" --record-size 100000 --record-files 50
 row 'it captures' 0 'capturing on lo' cat daemon.err
 if [ "$(awk '/^Uid/ { print $2 }' /proc/self/status)" = 0 ] && [ "$(wc -l </proc/self/uid_map)" = 1 ] &&
     grep -q ' 4294967295$' /proc/self/uid_map; then
@@ -113,6 +113,8 @@ kill -HUP "$daemon"
 sleep 0.3
 row 'a reload without change keeps all mappings' 0 'all mappings are kept' cat daemon.err
 row 'they answer' 0 '203.0.113.9:10001 254 ack' "$toa" query 127.0.0.1:10001
+row 'toa ctl lists them' 0 '^200[0-9]$' bash -c "'$toa' ctl -s control mappings | wc -l"
+row 'and counts the frames' 0 '^capture: [4-9][0-9]{3} frames came up, 0 kernel drops' "$toa" ctl -s control stats
 ip link set lo down
 sleep 0.5
 ip link set lo up
@@ -153,6 +155,13 @@ if mount -t tmpfs -o size=300k,mode=777 none small 2>/dev/null; then
 fi
 
 mkdir new && chmod 777 new
+start "${serve[@]}" --control "$scratch/control"
+"${connections[@]}" 10001 10 >/dev/null
+row 'it is known' 0 '203.0.113.9:10001' "$toa" query 127.0.0.1:10001
+row 'a flush forgets it' 0 '^flushed' "$toa" ctl -s control flush
+row 'and says so' 1 never_seen "$toa" query 127.0.0.1:10001
+row 'and captures on' 0 '^100 known$' "${connections[@]}" 12001 100 ask
+stop TERM
 start capture -i lo --server any:8080 -w new/all.pcap --json
 "${connections[@]}" 10001 50 >/dev/null
 sleep 0.3

@@ -24,6 +24,7 @@ SH
 chmod 755 "$scratch/toa"
 
 "$here/serve.sh" "$scratch/toa" "$corpus" || exit 1
+"$here/ctl.sh" "$scratch/toa" "$corpus" || exit 1
 "$here/live.sh" "$scratch/toa" || exit
 
 python3 - "$list" "$scratch" <<'PY'

@@ -1,0 +1,138 @@
+#include <toa/text.h>
+
+#include <string.h>
+
+#include "cli.h"
+#include "ctl_client.h"
+#include "exporter.h"
+#include "privileges.h"
+
+static const cli_command *const command = &cli_commands[COMMAND_CTL];
+
+typedef struct ctl_job {
+    const char *socket_path;
+    const char *what;
+    const char *operand;
+    const char *user;
+    toa_endpoint listen; /* version 0: nowhere */
+    bool json;
+    bool all;
+    bool module;
+} ctl_job;
+
+/* What can be asked for, and what goes with it. */
+static const struct {
+    const char *name;
+    bool operand;
+    bool json;
+    bool all;
+    bool module;
+    bool listen;
+} asks[] = {
+    {"stats", false, true, false, true, false},    {"metrics", false, false, false, false, true},
+    {"mappings", false, true, true, false, false}, {"flush", false, false, false, false, false},
+    {"reload", false, false, false, false, false},
+};
+
+static const char *set_option(ctl_job *job, const char *name, const char *value)
+{
+    const char *wrong = NULL;
+    if (strcmp(name, "socket") == 0) {
+        job->socket_path = value;
+    } else if (strcmp(name, "json") == 0) {
+        job->json = true;
+    } else if (strcmp(name, "all") == 0) {
+        job->all = true;
+    } else if (strcmp(name, "module") == 0) {
+        job->module = true;
+    } else if (strcmp(name, "user") == 0) {
+        job->user = value;
+    } else {
+        wrong = toa_endpoint_parse(value, strlen(value), &job->listen);
+    }
+    return wrong;
+}
+
+static int check(const ctl_job *job)
+{
+    for (size_t i = 0; i < sizeof asks / sizeof asks[0]; i++) {
+        if (strcmp(asks[i].name, job->what) != 0) {
+            continue;
+        }
+        if (asks[i].operand != (job->operand != NULL)) {
+            return cli_wrong(command, asks[i].operand ? "explain takes one endpoint, IP:PORT"
+                                                      : "takes no operands behind the first");
+        }
+        if ((job->json && !asks[i].json) || (job->all && !asks[i].all) ||
+            (job->module && !asks[i].module) || (job->listen.version != 0 && !asks[i].listen)) {
+            return cli_wrong(command, "an option does not go with what is asked for");
+        }
+        return job->json && job->module ? cli_wrong(command, "--json or --module, not both")
+                                        : EXIT_DONE;
+    }
+    return cli_wrong(command, "stats, metrics, mappings, flush or reload");
+}
+
+static int read_options(ctl_job *job, int argc, char **argv, bool *done)
+{
+    cli_call call = cli_begin(command, argc, argv);
+    const cli_option *option = NULL;
+    const char *value = NULL;
+    cli_result found;
+    while ((found = cli_next(&call, &option, &value)) == CLI_OPTION) {
+        const char *wrong = set_option(job, option->name, value);
+        if (wrong != NULL) {
+            return cli_wrong_value(command, option->name, value, wrong);
+        }
+    }
+    *done = found == CLI_HELP;
+    if (found != CLI_END) {
+        return found == CLI_HELP ? EXIT_DONE : EXIT_USAGE;
+    }
+    int n = argc - call.operands;
+    if (n < 1 || n > 2) {
+        return cli_wrong(command, "stats, metrics, mappings, flush or reload");
+    }
+    job->what = argv[call.operands];
+    job->operand = n == 2 ? argv[call.operands + 1] : NULL;
+    return check(job);
+}
+
+static int export(const ctl_job *job)
+{
+    char error[256];
+    if (!toa_privileges_drop(job->user, false, error, sizeof error)) {
+        cli_message("toa ctl: %s\n", error);
+        return EXIT_FAILED;
+    }
+    return exporter_run(&job->listen, job->socket_path);
+}
+
+static int ask(const ctl_job *job)
+{
+    toa_buffer line = {.text = NULL};
+    toa_buffer answer = {.text = NULL};
+    toa_buffer_format(&line, "%s%s%s%s%s%s", job->what, job->operand == NULL ? "" : " ",
+                      job->operand == NULL ? "" : job->operand, job->all ? " all" : "",
+                      job->json ? " json" : "", job->module ? " module" : "");
+    bool done = ctl_ask(job->socket_path, line.text, &answer);
+    if (done) {
+        cli_write(answer.text, answer.len);
+    } else {
+        cli_message("toa ctl: %s\n", answer.text);
+    }
+    toa_buffer_free(&line);
+    toa_buffer_free(&answer);
+    return done ? EXIT_DONE : EXIT_FAILED;
+}
+
+int ctl_run(int argc, char **argv)
+{
+    ctl_job job = {.socket_path = CTL_SOCKET_DEFAULT, .user = ""};
+    bool done = false;
+    int status = read_options(&job, argc, argv, &done);
+    if (status != EXIT_DONE || done) {
+        return status;
+    }
+    return job.listen.version != 0 ? export(&job) : ask(&job);
+}

@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# toa ctl, and the metrics over HTTP, as users meet them. A row is a sentence.
+# Call: tools/tests/ctl.sh TOA CORPUS
+set -uo pipefail
+toa=$(realpath "$1")
+corpus=$(realpath "$2")
+scratch=$(mktemp -d)
+chmod 777 "$scratch"
+daemon=
+exporter=
+trap 'for pid in $daemon $exporter; do kill "$pid"; done; rm -rf "$scratch"' EXIT
+cd "$corpus" || exit 1
+n_passed=0
+n_failed=0
+
+# The command ends with STATUS, and PATTERN is in its output.
+row() { # SENTENCE STATUS PATTERN COMMAND...
+    local sentence=$1 status=$2 pattern=$3
+    shift 3
+    timeout 60 "$@" >"$scratch/out" 2>&1 </dev/null
+    local got=$?
+    if [ "$got" -eq "$status" ] && grep -qE -- "$pattern" "$scratch/out"; then
+        n_passed=$((n_passed + 1))
+    else
+        n_failed=$((n_failed + 1))
+        printf 'FAILED: %s (wanted %s and /%s/, got %s)\n' "$sentence" "$status" "$pattern" "$got"
+        head -n 8 "$scratch/out" | sed 's/^/    /'
+    fi
+}
+
+wait_for() { # PATTERN FILE
+    for _ in {1..200}; do
+        ! grep -q -- "$1" "$2" 2>/dev/null || return 0
+        sleep 0.05
+    done
+}
+
+start() { # ARGUMENT...
+    rm -f "$scratch/daemon.err"
+    "$toa" serve --listen 127.0.0.1:0 --read cases/showcase.pcap --at 6 --control "$scratch/s" "$@" \
+        2>"$scratch/daemon.err" </dev/null &
+    daemon=$!
+    wait_for 'listening on' "$scratch/daemon.err"
+    sleep 0.1
+    at=$(sed -n 's/^toa serve: listening on //p' "$scratch/daemon.err")
+}
+
+stop() {
+    kill -TERM "$daemon"
+    wait "$daemon"
+    daemon=
+}
+ctl=("$toa" ctl -s "$scratch/s")
+
+# ---- What is wrong
+row 'something must be asked for' 2 'stats, metrics, mappings' "$toa" ctl
+row 'and be known' 2 'stats, metrics, mappings' "$toa" ctl stat
+row 'options go with it' 2 'does not go with' "$toa" ctl flush --json
+row 'one form' 2 'not both' "$toa" ctl stats --json --module
+row 'without a service it says so' 4 "$scratch/s: No such file" "${ctl[@]}" stats
+touch "$scratch/file"
+row 'a file that is there is not removed' 4 'there is something else' \
+    timeout 20 "$toa" serve --listen 127.0.0.1:0 --read cases/showcase.pcap --control "$scratch/file"
+
+# ---- Asking
+start
+"$toa" query --server "$at" 10.0.1.8:40102 >/dev/null
+"$toa" query --server "$at" 10.0.1.8:40103 >/dev/null
+row 'stats are those of the summary' 0 '^answers: 1 found, 1 no_option$' "${ctl[@]}" stats
+row 'stats as JSON' 0 '"answers":[{]"found":1,"no_option":1[}]' "${ctl[@]}" stats --json
+row 'it is JSON' 0 '^2$' bash -c "'$toa' ctl -s '$scratch/s' stats --json |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)[\"datagrams\"][\"version_2\"])'"
+row 'stats by the names of the kernel modules' 0 '^getname_toa_ok           :         1 $' "${ctl[@]}" stats --module
+row 'who is who' 0 '^10.0.1.8:40103>10.0.0.80:443 = 203.0.113.130:51999 254 data 3.719756000$' "${ctl[@]}" mappings
+row 'and nobody else' 0 '^9$' bash -c "'$toa' ctl -s '$scratch/s' mappings | wc -l"
+row 'all flows, with the reason' 0 '^10.0.1.8:40102>10.0.0.80:443 no_option 4.096623000$' "${ctl[@]}" mappings --all
+row 'mappings as JSON' 0 '"fake":"10.0.1.7:40003".*"vip":"198.51.100.80:443","result":"found"' "${ctl[@]}" mappings --json
+row 'what comes from a file is not flushed' 4 'comes from a file' "${ctl[@]}" flush
+row 'reload' 0 '^reloaded$' "${ctl[@]}" reload
+row 'it is counted' 0 '^service: 1 reloads' "${ctl[@]}" stats
+if [ "$(id -u)" -eq 0 ]; then
+    stranger=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    row 'who may connect gets stats' 0 '^answers: ' "${stranger[@]}" "${ctl[@]}" stats
+    row 'but not who is connected' 4 'only root' "${stranger[@]}" "${ctl[@]}" mappings
+    row 'and changes nothing' 4 'only root' "${stranger[@]}" "${ctl[@]}" reload
+    row 'others do not connect' 4 'Permission denied' setpriv --reuid=65533 --regid=65533 --clear-groups "${ctl[@]}" stats
+    row 'for that is its mode' 0 '^srw-rw----$' stat -c %A "$scratch/s"
+fi
+row 'a second service does not take it away' 4 'another service listens there' \
+    timeout 20 "$toa" serve --listen 127.0.0.1:0 --read cases/showcase.pcap --control "$scratch/s"
+
+# ---- Clients that do not behave
+cat >"$scratch/rude.py" <<'PY'
+import socket, sys, time
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(20)
+    s.connect(sys.argv[1])
+    return s
+silent = [connect() for _ in range(12)]        # more than there are places
+s = connect(); s.close()
+begin = time.time()
+ended = sum(one.recv(10) == b"" for one in silent[:8])
+s = connect(); s.sendall(b"x" * 300)
+try:
+    long = s.recv(10)                            # too long a line: hung up on
+except ConnectionResetError:
+    long = b""
+s = connect(); s.sendall(b"nonsense\n")
+unknown = b""
+while (more := s.recv(1000)):
+    unknown += more
+print(ended, 4 < time.time() - begin < 12, long, unknown.startswith(b"error: no such command"))
+PY
+row 'silent clients go after 5 s; long lines are no lines' 0 "^8 True b'' True$" python3 "$scratch/rude.py" "$scratch/s"
+row 'and the service answers as ever' 0 '203.0.113.130' "$toa" query --server "$at" 10.0.1.8:40103
+
+# ---- Metrics
+"${ctl[@]}" metrics --listen 127.0.0.1:0 2>"$scratch/exporter.err" &
+exporter=$!
+wait_for 'metrics on' "$scratch/exporter.err"
+url=$(sed -n 's/^toa ctl: metrics on //p' "$scratch/exporter.err")
+cat >"$scratch/get.py" <<'PY'
+import sys, urllib.error, urllib.request
+url, accept = sys.argv[1:3]
+request = urllib.request.Request(url, headers={"Accept": accept} if accept else {}, method=(sys.argv + ["GET"])[3])
+try:
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        print(answer.headers["Content-Type"])
+        print(answer.read().decode(), end="")
+except urllib.error.HTTPError as error:
+    print(error.code)
+PY
+get=(python3 "$scratch/get.py")
+row 'metrics in the older form' 0 '^text/plain; version=0.0.4' "${get[@]}" "$url" ''
+row 'have the reason as label' 0 '^toa_answers_total[{]result="no_option"[}] 1$' "${get[@]}" "$url" ''
+row 'have no address of a client' 0 '^0$' bash -c "python3 '$scratch/get.py' '$url' '' | grep -cE '10\.0\.|203\.0\.' || true"
+row 'OpenMetrics for who asks for it' 0 '^application/openmetrics-text; version=1.0.0' "${get[@]}" "$url" application/openmetrics-text
+row 'they have an end' 0 '^# EOF$' "${get[@]}" "$url" application/openmetrics-text
+row 'another path is not there' 0 '^404$' "${get[@]}" "${url}x" ''
+row 'nothing is changed over HTTP' 0 '^405$' "${get[@]}" "$url" '' POST
+if command -v promtool >/dev/null; then
+    row 'promtool finds nothing to say' 0 '^0$' bash -c "python3 '$scratch/get.py' '$url' '' | tail -n +2 | promtool check metrics; echo \$?"
+else
+    echo 'SKIPPED: no promtool: the metrics are NOT checked by it'
+fi
+cat >"$scratch/slow.py" <<'PY'
+import socket, sys, time, urllib.request
+host, port = sys.argv[1].split("/")[2].rsplit(":", 1)
+slow = [socket.create_connection((host, int(port))) for _ in range(2)]
+begin = time.time()
+body = urllib.request.urlopen(sys.argv[1], timeout=20).read()
+print(b"toa_up 1" in body, time.time() - begin < 15)
+PY
+row 'who asks for nothing keeps others waiting for seconds, not for ever' 0 '^True True$' python3 "$scratch/slow.py" "$url"
+stop
+row 'without the service, toa_up is 0' 0 '^toa_up 0$' "${get[@]}" "$url" ''
+start
+row 'what was left behind is no obstacle' 0 '^toa_up 1$' "${get[@]}" "$url" ''
+kill -TERM "$exporter"
+wait "$exporter"
+row 'TERM ends it cleanly' 0 '^0$' echo $?
+exporter=
+stop
+
+printf '%d passed, %d failed\n' "$n_passed" "$n_failed"
+[ "$n_failed" -eq 0 ]
