@@ -693,6 +693,21 @@ static toa_word look_until(state *own, const toa_endpoint *fake, const toa_endpo
     return word == TOA_FOUND ? word : look(own, fake, server, answer);
 }
 
+/*
+ * Where segments come late, what a young SYN says may be contradicted by an ACK that is on its way:
+ * the answer waits for that.
+ */
+static toa_word settle(state *own, const toa_endpoint *fake, const toa_endpoint *server,
+                       toa_word word, toa_answer *answer)
+{
+    toa_time late = own->capture.late;
+    while (word == TOA_FOUND && answer->mapping.carrier == TOA_CARRIER_SYN && answer->age < late) {
+        await_news(own, news_number(own), clock_now() + late - answer->age);
+        word = look(own, fake, server, answer);
+    }
+    return word;
+}
+
 /* A miss that frames may be the reason of which the kernel had no room for. */
 static void count_miss(state *own)
 {
@@ -715,6 +730,9 @@ toa_word toa_live_lookup(toa_live *live, const toa_endpoint *fake, const toa_end
         toa_time now = clock_now();
         word =
             look_until(own, fake, server, wait > INT64_MAX - now ? INT64_MAX : now + wait, answer);
+    }
+    if (wait >= 0) {
+        word = settle(own, fake, server, word, answer);
     }
     if (word != TOA_FOUND) {
         count_miss(own);

@@ -13,8 +13,10 @@
 #include <string.h>
 
 #ifdef _WIN32
+// clang-format off
+#include <winsock2.h> /* before windows.h, which has its predecessor in it */
 #include <windows.h>
-#include <winsock2.h>
+// clang-format on
 #else
 #include <netinet/in.h>
 #include <sys/types.h>

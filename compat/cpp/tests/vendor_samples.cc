@@ -4,12 +4,20 @@
  * Call: vendor_samples N IP PORT   accepts N connections there, and prints two lines for each. Port
  *                                  1111 is one of the list, 10003 one of the ranges.
  */
+#ifdef _WIN32
+#include "sockets_windows.h"
+#else
 #include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+typedef int SOCKET;
+static void sockets_begin()
+{
+}
+#endif
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <toa_fetcher.h>
-#include <unistd.h>
 
 static void fpp(const char *name, const void *value, int size)
 {
@@ -43,16 +51,16 @@ void GetToa(SOCKADDR_IN client_addr, ToaFetcher * toa_fetcher_ptr)
 }
 // clang-format on
 
-static int listening(const char *ip, int port)
+static SOCKET listening(const char *ip, int port)
 {
     SOCKADDR_IN address;
     int one = 1;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    SOCKET listener = socket(AF_INET, SOCK_STREAM, 0);
     memset(&address, 0, sizeof address);
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<u_short>(port));
     address.sin_addr.s_addr = inet_addr(ip);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, reinterpret_cast<char *>(&one), sizeof one);
     if (bind(listener, reinterpret_cast<sockaddr *>(&address), sizeof address) != 0 ||
         listen(listener, 1024) != 0) {
         perror("vendor_samples: listen");
@@ -61,14 +69,14 @@ static int listening(const char *ip, int port)
     return listener;
 }
 
-static void serve(ToaFetcher *fetcher, int n_connections, int listener)
+static void serve(ToaFetcher *fetcher, int n_connections, SOCKET listener)
 {
     printf("ready\n");
     fflush(stdout);
     for (int i = 0; i < n_connections; i++) {
         SOCKADDR_IN client;
         socklen_t len = sizeof client;
-        int connection = accept(listener, reinterpret_cast<sockaddr *>(&client), &len);
+        SOCKET connection = accept(listener, reinterpret_cast<sockaddr *>(&client), &len);
         GetToa(client, fetcher);
         fflush(stdout);
         close(connection);
@@ -81,6 +89,7 @@ int main(int argc, char **argv)
     int n_connections = argc > 1 ? atoi(argv[1]) : 1;
     const char *ip = argc > 2 ? argv[2] : "127.0.0.1";
     int port = argc > 3 ? atoi(argv[3]) : 1111;
+    sockets_begin();
     // clang-format off
      char ncard_ip_str[] = "";
      char svr_ip_str[] = "";

@@ -45,6 +45,7 @@ typedef struct program {
 
 typedef struct handle {
     size_t next; /* frame */
+    DWORD begun; /* when the first was taken */
     int nonblocking;
     int filtered;
 } handle;
@@ -190,14 +191,38 @@ EXPORT void pcap_close(handle *on)
 #define LINK    "\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x08\x00"
 #define IP(len) "\x45\0\0" len "\0\0\0\0\x40\x06\0\0\x0a\0\x01\x07\xc0\0\x02\x01\x9c\x41\x01\xbb"
 
-static const struct {
+#define ACK                                                                                        \
+    LINK IP("\x30") "\0\0\0\x65\0\0\0\x01\x70\x10\x20\0\0\0\0\0"                                   \
+                    "\xfe\x08\xc9\x3a\xcb\0\x71\x09"
+
+typedef struct frame {
     const char *bytes;
     unsigned len;
-} frames[] = {
+} frame;
+
+static const frame plain[] = {
     {LINK IP("\x28") "\0\0\0\x64\0\0\0\0\x50\x02\x20\0\0\0\0\0", 14 + 40},
-    {LINK IP("\x30") "\0\0\0\x65\0\0\0\x01\x70\x10\x20\0\0\0\0\0\xfe\x08\xc9\x3a\xcb\0\x71\x09",
-     14 + 48},
+    {ACK, 14 + 48},
 };
+
+/* Told "forged", the SYN has a TOA too, of 198.51.100.66:1, and the ACK comes 10 ms later. */
+static const frame forged[] = {
+    {LINK IP("\x30") "\0\0\0\x64\0\0\0\0\x70\x02\x20\0\0\0\0\0\xfe\x08\0\x01\xc6\x33\x64\x42",
+     14 + 48},
+    {ACK, 14 + 48},
+};
+enum { N_FRAMES = 2, PAUSE = 10 };
+
+static const frame *frame_due(handle *on)
+{
+    const frame *frames = told("forged") ? forged : plain;
+    if (on->next == N_FRAMES ||
+        (frames == forged && on->next == 1 && GetTickCount() - on->begun < PAUSE)) {
+        return NULL;
+    }
+    on->begun = on->next == 0 ? GetTickCount() : on->begun;
+    return &frames[on->next++];
+}
 
 #ifndef WITHOUT_NEXT_EX
 EXPORT int pcap_next_ex(handle *on, header **head, const unsigned char **bytes)
@@ -210,13 +235,14 @@ EXPORT int pcap_next_ex(handle *on, header **head, const unsigned char **bytes)
     if (told("broken")) {
         return -1;
     }
-    if (told("silent") || on->next == sizeof frames / sizeof frames[0]) {
+    const frame *due = told("silent") ? NULL : frame_due(on);
+    if (due == NULL) {
         return 0;
     }
-    now.caplen = frames[on->next].len;
-    now.len = now.caplen;
+    now.caplen = due->len;
+    now.len = due->len;
     *head = &now;
-    *bytes = (const unsigned char *)frames[on->next++].bytes;
+    *bytes = (const unsigned char *)due->bytes;
     return 1;
 }
 #endif

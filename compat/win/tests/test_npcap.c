@@ -258,6 +258,22 @@ static void test_late(void **state)
     toa_live_stop(live);
 }
 
+/* ... and what a young SYN says waits for the ACK. */
+static void test_late_ack(void **state)
+{
+    char text[512];
+    char client[TOA_ENDPOINT_TEXT];
+    (void)state;
+    say_to_fake("forged");
+    for (toa_time wait = -1; wait <= 0; wait++) {
+        toa_live *live = NULL;
+        assert_int_equal(start(&live, ADAPTER_IP, text, sizeof text), TOA_LIVE_OK);
+        assert_int_equal(ask(live, wait, client), TOA_FOUND);
+        assert_string_equal(client, wait < 0 ? "198.51.100.66:1" : "203.0.113.9:51514");
+        toa_live_stop(live);
+    }
+}
+
 static void test_not_late(void **state)
 {
     char text[512];
@@ -306,7 +322,7 @@ static void test_functions(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest missing[] = {cmocka_unit_test(test_missing)};
-    const struct CMUnitTest late[] = {cmocka_unit_test(test_late)};
+    const struct CMUnitTest late[] = {cmocka_unit_test(test_late), cmocka_unit_test(test_late_ack)};
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_functions),         cmocka_unit_test(test_live_errors),
         cmocka_unit_test(test_vendor_errors),     cmocka_unit_test(test_names),

@@ -111,16 +111,17 @@ TOA_API toa_time toa_live_now(const toa_live *live);
 /*
  * So much later than the server's TCP, at most, this capture has a segment. 0 where a lookup can
  * read what is captured (Linux; Npcap by what its driver promises, not tried); 20 ms with a capture
- * library that has no immediate mode (WinPcap, Wine). There, an answer right behind accept() may
- * come from the SYN before the ACK was seen.
+ * library that has no immediate mode (WinPcap, Wine). There, a port that is used again can answer
+ * with the client before for so long.
  */
 TOA_API toa_time toa_live_late(const toa_live *live);
 
 /*
  * Who is behind `fake`? As toa_engine_lookup, of all that was captured until now. An answer that is
  * not TOA_FOUND is not given before `wait` has passed (0: at once), for capture points that see a
- * segment later than the server does; and not before toa_live_late, unless `wait` is below 0. While
- * the interface is lost, what is known goes on answering.
+ * segment later than the server does; and, unless `wait` is below 0, not before toa_live_late, nor
+ * is what a SYN said that is younger, for the ACK may say something else. While the interface is
+ * lost, what is known goes on answering.
  */
 TOA_API toa_word toa_live_lookup(toa_live *live, const toa_endpoint *fake,
                                  const toa_endpoint *server, toa_time wait, toa_answer *answer);
