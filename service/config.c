@@ -622,6 +622,21 @@ static bool read_line(config_reader *reader, span line)
                 shown(name, show));
 }
 
+/* "[capture]": an order for people; a key means the same in any section. */
+static bool read_section(const config_reader *reader, span line)
+{
+    static const char *const names[] = {"toa", "capture", "service", "record"};
+    char show[48];
+    span name = line.len < 2 ? line : trim((span){line.at + 1, line.len - 2});
+    bool known = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        known = known || is(name, names[i]);
+    }
+    return (known && line.at[line.len - 1] == ']') ||
+           fail(reader, "'%s': no such section; there are [toa], [capture], [service], [record]",
+                shown(line, show));
+}
+
 /* Keys that say the same thing twice, and the one thing that must be said. */
 static bool whole(config_reader *reader)
 {
@@ -658,7 +673,8 @@ bool toa_config_text(toa_config_maker *maker, const char *name, const char *text
         if (line.len != 0 && memchr(line.at, '\0', line.len) != NULL) {
             return fail(&reader, "a zero byte: no text, or UTF-16; save the file as UTF-8");
         }
-        if (line.len != 0 && line.at[0] != '#' && line.at[0] != ';' && !read_line(&reader, line)) {
+        bool says = line.len != 0 && line.at[0] != '#' && line.at[0] != ';';
+        if (says && !(line.at[0] == '[' ? read_section(&reader, line) : read_line(&reader, line))) {
             return false;
         }
     }

@@ -174,6 +174,12 @@ void toa_feed_record(toa_feed *feed, toa_record *record)
     (void)pthread_mutex_unlock(&feed->lock);
 }
 
+void toa_feed_probe(const toa_feed *feed)
+{
+    toa_live_counters counters;
+    toa_live_counters_get(feed->live, &counters);
+}
+
 const toa_engine *toa_feed_engine(const toa_feed *feed)
 {
     return toa_live_engine(feed->live);

@@ -29,6 +29,9 @@ void toa_feed_record(toa_feed *feed, toa_record *record);
 /* Tells `core` what changed since the last call. */
 void toa_feed_changed(toa_feed *feed, toa_core *core);
 
+/* Takes the ring, as everything does that the capture is for: returns only if it can be had. */
+void toa_feed_probe(const toa_feed *feed);
+
 const toa_engine *toa_feed_engine(const toa_feed *feed);
 toa_time toa_feed_now(const toa_feed *feed);
 void toa_feed_figures(const toa_feed *feed, toa_figures *out);

@@ -16,6 +16,7 @@
 #include "control.h"
 #include "feed.h"
 #include "figures.h"
+#include "notify.h"
 #include "privileges.h"
 #include "record.h"
 #include "sandbox.h"
@@ -35,6 +36,7 @@ typedef struct service {
     toa_feed *feed; /* NULL with a frozen engine */
     toa_record *record;
     toa_control *control; /* NULL: none is wanted */
+    toa_notify notify;
     uint64_t unsent;
     uint64_t reloads;
     uint64_t reloads_refused;
@@ -308,10 +310,29 @@ static bool apply(service *self, const toa_service_config *fresh, bool anew)
     return true;
 }
 
+/* The service manager hears of where it stands. */
+static void notify_ready(const service *self)
+{
+    char lines[TOA_CONFIG_NAME + 64];
+    (void)snprintf(lines, sizeof lines, "READY=1\nSTATUS=%s%s",
+                   self->feed != NULL ? "capturing on " : "answering from a capture",
+                   self->feed != NULL ? self->config.capture.interface : "");
+    toa_notify_say(&self->notify, lines);
+}
+
+static void notify_reloading(const service *self)
+{
+    char lines[80];
+    (void)snprintf(lines, sizeof lines, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                   (long long)(clock_now() / 1000));
+    toa_notify_say(&self->notify, lines);
+}
+
 /* False: `error` says why, and it was said. */
 static bool reload(service *self, char error[TOA_CONFIG_ERROR])
 {
     toa_service_config fresh;
+    notify_reloading(self);
     bool read =
         toa_service_config_load(self->options->config_path, self->options->flags, &fresh, error);
     bool done = read && apply(self, &fresh, false);
@@ -325,6 +346,7 @@ static bool reload(service *self, char error[TOA_CONFIG_ERROR])
     }
     self->reloads += done;
     self->reloads_refused += !done;
+    notify_ready(self);
     return done;
 }
 
@@ -424,11 +446,21 @@ static int timeout_ms(const service *self, toa_time now)
     toa_time deadline = toa_core_deadline(self->core);
     toa_time control = toa_control_deadline(self->control);
     deadline = control < deadline ? control : deadline;
+    deadline = self->notify.next < deadline ? self->notify.next : deadline;
     if (deadline == INT64_MAX) {
         return -1;
     }
     toa_time left = deadline <= now ? 0 : deadline - now;
     return (int)((left + TOA_SECOND / 1000 - 1) / (TOA_SECOND / 1000));
+}
+
+/* Well is who gets here, and could have the ring. */
+static void tell_watchdog(service *self, toa_time now)
+{
+    if (now >= self->notify.next && self->feed != NULL) {
+        toa_feed_probe(self->feed);
+    }
+    toa_notify_watchdog(&self->notify, now);
 }
 
 static void turn(service *self)
@@ -455,6 +487,7 @@ static void turn(service *self)
         toa_feed_changed(self->feed, self->core);
     }
     answer_held(self, clock_now());
+    tell_watchdog(self, clock_now());
     if (fds[0].revents != 0) {
         take_signals(self); /* last: it may change the sockets */
     }
@@ -500,6 +533,7 @@ static bool start(service *self)
     bool live = self->options->frozen == NULL;
     toa_record *record = NULL;
     const char *user = toa_privileges_user(self->config.user);
+    toa_notify_open(&self->notify, clock_now());
     if (!open_signals(self) || !open_sockets(self, &self->config)) {
         return false;
     }
@@ -515,11 +549,13 @@ static bool start(service *self)
         return false;
     }
     set_record(self, record);
+    notify_ready(self);
     return true;
 }
 
 static void end(service *self)
 {
+    toa_notify_say(&self->notify, "STOPPING=1");
     if (self->core != NULL) {
         set_record(self, NULL);
     }
@@ -528,6 +564,7 @@ static void end(service *self)
     toa_batch_free(self->batch);
     close_sockets(self->sockets, self->n_sockets);
     toa_control_close(self->control);
+    toa_notify_close(&self->notify);
     if (self->signal_fd >= 0) {
         (void)close(self->signal_fd);
     }
@@ -549,6 +586,7 @@ toa_serve_result toa_serve(const toa_serve_options *options)
     self->started_at = time(NULL);
     self->signal_fd = -1;
     self->wake_fd = -1;
+    self->notify.fd = -1;
     if (!toa_service_config_load(options->config_path, options->flags, &self->config, error)) {
         toa_say("%s", error);
         result = TOA_SERVE_BAD_CONFIG;

@@ -25,6 +25,7 @@ chmod 755 "$scratch/toa"
 
 "$here/serve.sh" "$scratch/toa" "$corpus" || exit 1
 "$here/ctl.sh" "$scratch/toa" "$corpus" || exit 1
+"$here/systemd.sh" "$scratch/toa" "$corpus" "$(dirname "$list")/systemd" || exit 1
 "$here/live.sh" "$scratch/toa" || exit
 
 python3 - "$list" "$scratch" <<'PY'
