@@ -1,0 +1,261 @@
+/*
+ * The functions that stand before those of libc. toa/preload.h and toa-run(1) say what they do for
+ * a program; what they cannot do stands in docs/PRELOAD.md.
+ */
+#include "toa/preload.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "peers.h"
+#include "settings.h"
+#include "sources.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+typedef int accept_function(int fd, struct sockaddr *address, socklen_t *len);
+typedef int accept4_function(int fd, struct sockaddr *address, socklen_t *len, int flags);
+typedef int listen_function(int fd, int backlog);
+
+static preload_settings settings;
+static bool works;     /* the settings are right */
+static bool asks_syns; /* syn is among the sources */
+
+/* A function of libc behind ours; `known` keeps it, for whoever comes first. */
+static void *behind(_Atomic(void *) *known, const char *name)
+{
+    void *function = atomic_load_explicit(known, memory_order_relaxed);
+    if (function == NULL) {
+        function = dlsym(RTLD_NEXT, name);
+        atomic_store_explicit(known, function, memory_order_relaxed);
+    }
+    return function;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *name = "";
+    const char *wrong = preload_settings_read(&settings, &name);
+    works = wrong == NULL;
+    if (!works) {
+        (void)fprintf(stderr, "libtoa-preload: %s: %s; peers stay as they are\n", name, wrong);
+    }
+    for (size_t i = 0; works && i < settings.n_sources; i++) {
+        asks_syns = asks_syns || settings.sources[i] == PRELOAD_SYN;
+    }
+    (void)pthread_atfork(peers_lock, peers_unlock, peers_unlock);
+}
+
+/* ---- Addresses ------------------------------------------------------------------------------- */
+
+/* Room for every address that a socket can have. */
+typedef union any_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_storage room;
+} any_address;
+
+/* False: not of TCP over IP. ::ffff:1.2.3.4 is 1.2.3.4. */
+static bool endpoint_of(const any_address *address, toa_endpoint *out)
+{
+    toa_endpoint endpoint = {.has_port = 1};
+    if (address->any.sa_family == AF_INET) {
+        endpoint.version = 4;
+        endpoint.port = ntohs(address->v4.sin_port);
+        memcpy(endpoint.ip, &address->v4.sin_addr, 4);
+    } else if (address->any.sa_family == AF_INET6) {
+        bool mapped = IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr) != 0;
+        endpoint.version = mapped ? 4 : 6;
+        endpoint.port = ntohs(address->v6.sin6_port);
+        memcpy(endpoint.ip, address->v6.sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
+    } else {
+        return false;
+    }
+    *out = endpoint;
+    return true;
+}
+
+/*
+ * Puts the client where the peer is; a client without a port keeps the peer's. False: the socket is
+ * one of IPv4, and the client has an IPv6 address, which would be no answer to a program.
+ */
+static bool put_client(const toa_endpoint *client, any_address *address)
+{
+    if (address->any.sa_family == AF_INET) {
+        if (client->version != 4) {
+            return false;
+        }
+        memcpy(&address->v4.sin_addr, client->ip, 4);
+        address->v4.sin_port = client->has_port != 0 ? htons(client->port) : address->v4.sin_port;
+        return true;
+    }
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    uint8_t *ip = address->v6.sin6_addr.s6_addr;
+    bool is_v4 = client->version == 4;
+    memcpy(ip, mapped, sizeof mapped);
+    memcpy(ip + (is_v4 ? 12 : 0), client->ip, is_v4 ? 4 : 16);
+    address->v6.sin6_port = client->has_port != 0 ? htons(client->port) : address->v6.sin6_port;
+    address->v6.sin6_scope_id = 0; /* of the load balancer's address */
+    return true;
+}
+
+/* As the kernel does: cut where the caller has no room, and the whole length is told. */
+static void hand_out(const any_address *from, socklen_t from_len, struct sockaddr *address,
+                     socklen_t *len)
+{
+    if (address != NULL && len != NULL) {
+        memcpy(address, from, *len < from_len ? *len : from_len);
+        *len = from_len;
+    }
+}
+
+/* ---- Who is it? ------------------------------------------------------------------------------ */
+
+/* 0: the kernel does not say. */
+static uint64_t cookie_of(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t len = sizeof cookie;
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
+static void tell(const toa_endpoint *fake, const toa_endpoint *client, const char *what)
+{
+    char from[TOA_ENDPOINT_TEXT];
+    char to[TOA_ENDPOINT_TEXT] = "";
+    if (settings.log) {
+        (void)toa_endpoint_format(fake, from);
+        if (client != NULL) {
+            (void)toa_endpoint_format(client, to);
+        }
+        (void)fprintf(stderr, "libtoa-preload: %s: %s%s%s\n", from, to, client == NULL ? "" : " ",
+                      what);
+    }
+}
+
+static const char *source_name(preload_source source)
+{
+    return source == PRELOAD_SYN ? "syn" : "service";
+}
+
+/* Asks the sources, all or the saved SYN alone, and remembers. */
+static bool learn(int fd, uint64_t cookie, const toa_endpoint *fake, bool all, toa_endpoint *client)
+{
+    any_address own = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t len = sizeof own;
+    preload_question question = {.fd = fd, .fake = *fake};
+    toa_word word = TOA_UNTRUSTED;
+    if (getsockname(fd, &own.any, &len) == 0) {
+        (void)endpoint_of(&own, &question.server);
+    }
+    for (size_t i = 0; i < settings.n_sources && preload_trusts(&settings, fake); i++) {
+        preload_source source = settings.sources[i];
+        if (source == PRELOAD_SYN || all) {
+            word = preload_ask(&settings, source, &question, client);
+        }
+        if (word == TOA_FOUND) {
+            peers_put(cookie, client);
+            tell(fake, client, source_name(source));
+            return true;
+        }
+    }
+    if (all) {
+        tell(fake, NULL, toa_word_name(word));
+    }
+    return false;
+}
+
+/* Puts the real client into the address of a peer, if it is known or can be had. */
+static void correct(int fd, any_address *address, bool accepted)
+{
+    int before = errno;
+    toa_endpoint fake;
+    toa_endpoint client;
+    if (works && endpoint_of(address, &fake)) {
+        uint64_t cookie = cookie_of(fd);
+        bool known = cookie != 0 && ((!accepted && peers_get(cookie, &client)) ||
+                                     learn(fd, cookie, &fake, accepted, &client));
+        if (known && !put_client(&client, address)) {
+            tell(&fake, &client, "does not fit into an IPv4 address");
+        }
+    }
+    errno = before;
+}
+
+/* ---- Instead of libc's ----------------------------------------------------------------------- */
+
+static void save_syns(int listener)
+{
+    int before = errno;
+    if (asks_syns) {
+        preload_save_syns(listener);
+    }
+    errno = before;
+}
+
+static int accept_corrected(int got, int listener, any_address *from, socklen_t from_len,
+                            struct sockaddr *address, socklen_t *len)
+{
+    if (got >= 0) {
+        save_syns(listener); /* one that was not opened through listen() here */
+        correct(got, from, true);
+        hand_out(from, from_len, address, len);
+    }
+    return got;
+}
+
+EXPORTED int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict len)
+{
+    static _Atomic(void *) known;
+    accept_function *next = (accept_function *)behind(&known, "accept");
+    any_address from = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t from_len = sizeof from;
+    return accept_corrected(next(fd, &from.any, &from_len), fd, &from, from_len, address, len);
+}
+
+EXPORTED int accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict len, int flags)
+{
+    static _Atomic(void *) known;
+    accept4_function *next = (accept4_function *)behind(&known, "accept4");
+    any_address from = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t from_len = sizeof from;
+    return accept_corrected(next(fd, &from.any, &from_len, flags), fd, &from, from_len, address,
+                            len);
+}
+
+toa_preload_fake_peer_function toa_preload_fake_peer;
+
+EXPORTED int toa_preload_fake_peer(int fd, struct sockaddr *address, socklen_t *len)
+{
+    static _Atomic(void *) known;
+    accept_function *next = (accept_function *)behind(&known, "getpeername");
+    return next(fd, address, len);
+}
+
+EXPORTED int getpeername(int fd, struct sockaddr *restrict address, socklen_t *restrict len)
+{
+    any_address from = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t from_len = sizeof from;
+    int status = address == NULL || len == NULL ? toa_preload_fake_peer(fd, address, len)
+                                                : toa_preload_fake_peer(fd, &from.any, &from_len);
+    if (status == 0) {
+        correct(fd, &from, false);
+        hand_out(&from, from_len, address, len);
+    }
+    return status;
+}
+
+EXPORTED int listen(int fd, int backlog)
+{
+    static _Atomic(void *) known;
+    listen_function *next = (listen_function *)behind(&known, "listen");
+    save_syns(fd);
+    return next(fd, backlog);
+}
