@@ -1,7 +1,9 @@
 /*
  * Unmodified servers under `toa run`, in a network namespace of the test's own: who do they say
  * that their clients are? The clients are real, and an eBPF program puts the TOA on their segments.
- * Call: test_preload_servers TOA DIRECTORY   this directory, where the servers are
+ * Call: test_preload_servers TOA DIRECTORY                  this directory, where the servers are
+ *       test_preload_servers TOA DIRECTORY NAME=COMMAND...   other servers, without it: COMMAND IP
+ * PORT knows its clients, by itself or by toa serve
  */
 #define _GNU_SOURCE
 
@@ -26,7 +28,7 @@ typedef enum wanted { REAL, FAKE } wanted;
 
 typedef struct row {
     const char *sentence;
-    const char *server;  /* python, node, nginx */
+    const char *server;  /* python, node, nginx; or a command line */
     const char *at;      /* where it listens */
     unsigned version;    /* of its clients */
     unsigned carriers;   /* 0: no TOA at all */
@@ -70,6 +72,12 @@ static const char *toa;
 static const char *directory;
 static char scratch[] = "/tmp/toa-preload-XXXXXX";
 
+static bool is_one_of_ours(const char *server)
+{
+    return strcmp(server, "python") == 0 || strcmp(server, "node") == 0 ||
+           strcmp(server, "nginx") == 0;
+}
+
 /* ---- Programs -------------------------------------------------------------------------------- */
 
 /* A command line in a process group of its own. */
@@ -97,7 +105,9 @@ static pid_t start_server(const row *r, uint16_t port)
 {
     char line[TEXT_LEN];
     char program[TEXT_LEN / 2];
-    if (strcmp(r->server, "nginx") == 0) {
+    if (!is_one_of_ours(r->server)) {
+        (void)snprintf(program, sizeof program, "%s %s %u", r->server, r->at, port);
+    } else if (strcmp(r->server, "nginx") == 0) {
         (void)snprintf(
             line, sizeof line,
             "(sed 's#@SCRATCH@#%s#; s#@IP@#%s#; s#@PORT@#%u#' %s/nginx.conf.in >%s/nginx)", scratch,
@@ -238,38 +248,59 @@ static bool run(const row *r, connections_plan *plan)
     stop(server);
     stop(service);
     if (why != NULL) {
-        namespace_skip("servers with a preloaded library", why);
+        namespace_skip("servers that know their clients", why);
     }
     printf("%s: %s: %zu of %d\n", n_good == N_CONNECTIONS ? "ok" : "FAILED", r->sentence, n_good,
            N_CONNECTIONS);
     return n_good == N_CONNECTIONS;
 }
 
+static bool left_out(const row *r)
+{
+    const char *program = strcmp(r->server, "python") == 0 ? "python3" : r->server;
+    if (is_one_of_ours(r->server) && !command("(command -v %s >/dev/null)", program)) {
+        printf("left out, no %s: %s\n", program, r->sentence);
+        return true;
+    }
+    return false;
+}
+
+/* NAME=COMMAND */
+static row row_of(char *text)
+{
+    char *equals = strchr(text, '=');
+    if (equals == NULL) {
+        exit(2);
+    }
+    *equals = '\0';
+    return (row){text, equals + 1, "127.0.0.1", 4, CARRY_ON_BOTH, NULL, true, REAL};
+}
+
 int main(int argc, char **argv)
 {
     size_t n_good = 0;
     size_t n_left_out = 0;
-    size_t n = sizeof rows / sizeof rows[0];
+    size_t n_others = argc > 3 ? (size_t)argc - 3 : 0;
+    size_t n = n_others != 0 ? n_others : sizeof rows / sizeof rows[0];
     connections_plan plan = {.port = 8000};
-    if (argc != 3) {
+    if (argc < 3) {
         return 2;
     }
     toa = realpath(argv[1], NULL);
     directory = realpath(argv[2], NULL);
     if (!namespace_enter()) {
-        namespace_skip("servers with a preloaded library", "no network namespace");
+        namespace_skip("servers that know their clients", "no network namespace");
     }
     if (mkdtemp(scratch) == NULL) {
         return 1;
     }
     for (size_t i = 0; i < n; i++) {
-        const char *program = strcmp(rows[i].server, "python") == 0 ? "python3" : rows[i].server;
-        if (!command("(command -v %s >/dev/null)", program)) {
-            printf("left out, no %s: %s\n", program, rows[i].sentence);
+        row r = n_others != 0 ? row_of(argv[3 + i]) : rows[i];
+        if (left_out(&r)) {
             n_left_out++;
-            continue;
+        } else {
+            n_good += run(&r, &plan);
         }
-        n_good += run(&rows[i], &plan);
     }
     (void)command("rm -rf %s", scratch);
     printf("%zu of %zu rows passed, %zu left out\n", n_good, n, n_left_out);
