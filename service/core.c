@@ -123,10 +123,26 @@ static toa_word look_up(const toa_core *core, const toa_query *query, toa_answer
                                 query->server.version == 0 ? NULL : &query->server, answer);
 }
 
-/* An answer that more segments can change for the better: docs/PROTOCOL.md, "wait". */
-static bool is_worth_waiting(toa_word word)
+/* An answer that more segments can change for the better: docs/PROTOCOL.md, "wait". Where they come
+ * late, what a young SYN said is one. */
+static bool is_worth_waiting(const toa_core *core, const toa_answer *said)
 {
-    return word == TOA_NEVER_SEEN || word == TOA_PENDING || word == TOA_NO_OPTION;
+    if (said->word == TOA_FOUND) {
+        return said->mapping.carrier == TOA_CARRIER_SYN && said->age < core->answers.late;
+    }
+    return said->word == TOA_NEVER_SEEN || said->word == TOA_PENDING || said->word == TOA_NO_OPTION;
+}
+
+static bool is_worth_holding(const toa_core *core, const toa_query *query, toa_answer *said)
+{
+    (void)look_up(core, query, said);
+    return is_worth_waiting(core, said);
+}
+
+static toa_time wait_of(const toa_core *core, const toa_query *query)
+{
+    toa_time wait = (toa_time)query->wait_ms * MILLISECOND;
+    return wait > core->answers.late ? wait : core->answers.late;
 }
 
 static size_t answer(toa_core *core, const toa_query *query, const toa_peer *peer,
@@ -148,7 +164,7 @@ static bool hold(toa_core *core, const toa_query *query, const toa_peer *peer, t
                  toa_answer *said)
 {
     toa_held fresh = {.query = *query, .peer = *peer};
-    toa_time wait = (toa_time)query->wait_ms * MILLISECOND;
+    toa_time wait = wait_of(core, query);
     fresh.deadline = now > INT64_MAX - wait ? INT64_MAX : now + wait;
     toa_held *held = toa_hold_put(core->held, &fresh);
     if (held == NULL) {
@@ -156,7 +172,7 @@ static bool hold(toa_core *core, const toa_query *query, const toa_peer *peer, t
         return false;
     }
     tell_waiting(core);
-    if (!is_worth_waiting(look_up(core, query, said))) {
+    if (!is_worth_holding(core, query, said)) {
         toa_hold_take(core->held, held);
         tell_waiting(core);
         return false;
@@ -198,7 +214,7 @@ size_t toa_core_datagram(toa_core *core, const uint8_t *bytes, size_t len, const
         toa_time at = core->answers.now(core->answers.context);
         core->tap.asked(core->tap.context, peer, bytes, len, at);
     }
-    if (is_worth_waiting(look_up(core, &query, &said)) && query.wait_ms != 0 &&
+    if (is_worth_holding(core, &query, &said) && wait_of(core, &query) != 0 &&
         hold(core, &query, peer, now, &said)) {
         return 0;
     }
@@ -210,7 +226,7 @@ size_t toa_core_datagram(toa_core *core, const uint8_t *bytes, size_t len, const
 static void make_due(toa_core *core, toa_held *held)
 {
     toa_answer said;
-    if (held->deadline != INT64_MIN && !is_worth_waiting(look_up(core, &held->query, &said))) {
+    if (held->deadline != INT64_MIN && !is_worth_holding(core, &held->query, &said)) {
         toa_hold_move(core->held, held, INT64_MIN);
     }
 }

@@ -19,6 +19,9 @@ typedef struct toa_answers {
                        toa_answer *answer);
     /* Told whether questions wait: whoever feeds the engine then reports changes. May be NULL. */
     void (*waiting)(void *context, size_t n_held);
+    /* How much later than the asker's TCP a segment may be known: an answer that it could change
+     * for the better waits so long even when nobody asked to. 0 where nothing comes late. */
+    toa_time late;
 } toa_answers;
 
 /* An engine that nobody feeds any more, at the time `at`. */

@@ -55,7 +55,10 @@ static toa_endpoint v4(uint8_t last, uint16_t port)
 
 static toa_core *core_of(script *self, size_t n_held, const toa_prefix *allow, size_t n_allow)
 {
-    const toa_core_options options = {.answers = {self, script_now, script_lookup, script_waiting},
+    const toa_core_options options = {.answers = {.context = self,
+                                                  .now = script_now,
+                                                  .lookup = script_lookup,
+                                                  .waiting = script_waiting},
                                       .allow = allow,
                                       .n_allow = n_allow,
                                       .n_held = n_held,
@@ -238,13 +241,62 @@ static void test_nothing_is_missed_between_lookup_and_wait(void **state)
 {
     script self = {.miss = TOA_NEVER_SEEN};
     toa_core *core = core_of(&self, 2, NULL, 0);
-    const toa_answers late = {&self, script_now, late_lookup, script_waiting};
+    const toa_answers late = {
+        .context = &self, .now = script_now, .lookup = late_lookup, .waiting = script_waiting};
     toa_reply reply = {.version = 0};
     (void)state;
     toa_core_answers(core, &late);
     assert_int_equal(ask(core, question(1, 1, 9), 0, &reply), TOA_ANSWER_V2_LEN);
     assert_int_equal(reply.answer.word, TOA_FOUND);
     assert_int_equal(toa_core_held(core), 0);
+    toa_core_free(core);
+}
+
+/* Says what a SYN said a moment ago, until `known` is lowered; then what the ACK did. */
+static toa_word young_lookup(void *context, const toa_endpoint *fake, const toa_endpoint *server,
+                             toa_answer *answer)
+{
+    toa_word word = script_lookup(context, fake, server, answer);
+    const script *self = context;
+    answer->mapping.carrier = self->known > 50 ? TOA_CARRIER_SYN : TOA_CARRIER_ACK;
+    answer->age = 5 * MS;
+    return word;
+}
+
+/* Where segments come late, what they could change waits although nobody asked to. */
+static void test_late_segments(void **state)
+{
+    script self = {.known = 10, .miss = TOA_NEVER_SEEN};
+    toa_core *core = core_of(&self, 4, NULL, 0);
+    toa_answers late = {.context = &self,
+                        .now = script_now,
+                        .lookup = script_lookup,
+                        .waiting = script_waiting,
+                        .late = 20 * MS};
+    toa_reply reply = {.version = 0};
+    (void)state;
+    toa_core_answers(core, &late);
+    assert_int_equal(ask(core, question(1, 1, 0), 0, &reply), TOA_ANSWER_V2_LEN);
+    assert_int_equal(ask(core, question(2, 99, 0), 0, &reply), 0);
+    assert_int_equal(ask(core, question(3, 99, 50), 0, &reply), 0);
+    assert_int_equal(due(core, 20 * MS - 1, TOA_NEVER_SEEN), 0);
+    assert_int_equal(due(core, 20 * MS, TOA_NEVER_SEEN), 2);
+    assert_int_equal(due(core, 50 * MS - 1, TOA_NEVER_SEEN), 0);
+    assert_int_equal(due(core, 50 * MS, TOA_NEVER_SEEN), 3);
+
+    late.lookup = young_lookup;
+    toa_core_answers(core, &late);
+    self.known = 100;
+    assert_int_equal(ask(core, question(4, 1, 0), 100 * MS, &reply), 0);
+    toa_core_changed(core, NULL);
+    assert_int_equal(due(core, 101 * MS, TOA_FOUND), 0);
+    self.known = 10;
+    toa_core_changed(core, NULL);
+    assert_int_equal(due(core, 101 * MS, TOA_FOUND), 4);
+    late.late = 5 * MS;
+    toa_core_answers(core, &late);
+    self.known = 100;
+    assert_int_equal(ask(core, question(5, 1, 0), 100 * MS, &reply), TOA_ANSWER_V2_LEN);
     toa_core_free(core);
 }
 
@@ -415,6 +467,7 @@ int main(void)
         cmocka_unit_test(test_a_mapped_address_waits_for_the_plain_one),
         cmocka_unit_test(test_a_full_table_answers_at_once),
         cmocka_unit_test(test_nothing_is_missed_between_lookup_and_wait),
+        cmocka_unit_test(test_late_segments),
         cmocka_unit_test(test_who_may_ask),
         cmocka_unit_test(test_everything_is_counted),
         cmocka_unit_test(test_hold_table_against_a_list),

@@ -1,0 +1,217 @@
+#include "manage.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <windows.h>
+
+#include "status.h"
+
+enum { PATIENCE_MS = 30000, LOOK_MS = 100 };
+
+static int status_of(DWORD error)
+{
+    switch (error) {
+    case NO_ERROR:
+        return STATUS_DONE;
+    case ERROR_ACCESS_DENIED:
+        return STATUS_DENIED;
+    case ERROR_SERVICE_DOES_NOT_EXIST:
+        return STATUS_NO_SERVICE;
+    case ERROR_SERVICE_EXISTS:
+    case ERROR_DUPLICATE_SERVICE_NAME:
+    case ERROR_SERVICE_ALREADY_RUNNING:
+        return STATUS_THERE_ALREADY;
+    default:
+        return STATUS_MANAGER;
+    }
+}
+
+static int fail(const char *what)
+{
+    DWORD error = GetLastError();
+    int status = status_of(error);
+    (void)fprintf(stderr, "toa_win %s: %s (error %lu of Windows)\n", what, status_text(status),
+                  (unsigned long)error);
+    return status;
+}
+
+/* ---- Installing ------------------------------------------------------------------------------ */
+
+/* Starts it again after each failure, and an end with an error is one. */
+static BOOL restart_after_failures(SC_HANDLE service)
+{
+    char description[] =
+        "Tells who is behind a TCP connection: reads the client's address from TCP options (TOA) "
+        "and answers over UDP.";
+    SC_ACTION actions[] = {
+        {SC_ACTION_RESTART, 1000}, {SC_ACTION_RESTART, 5000}, {SC_ACTION_RESTART, 60000}};
+    SERVICE_FAILURE_ACTIONSA failures = {
+        .dwResetPeriod = 3600,
+        .cActions = sizeof actions / sizeof actions[0],
+        .lpsaActions = actions,
+    };
+    SERVICE_FAILURE_ACTIONS_FLAG errors_too = {.fFailureActionsOnNonCrashFailures = TRUE};
+    SERVICE_DESCRIPTIONA said = {.lpDescription = description};
+    (void)ChangeServiceConfig2A(service, SERVICE_CONFIG_DESCRIPTION, &said);
+    return ChangeServiceConfig2A(service, SERVICE_CONFIG_FAILURE_ACTIONS, &failures) &&
+           ChangeServiceConfig2A(service, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &errors_too);
+}
+
+static int install(SC_HANDLE manager)
+{
+    char program[MAX_PATH];
+    char line[MAX_PATH + 16];
+    DWORD len = GetModuleFileNameA(NULL, program, MAX_PATH);
+    if (len == 0 || len >= MAX_PATH) {
+        return fail("install");
+    }
+    (void)snprintf(line, sizeof line, "\"%s\" service", program);
+    SC_HANDLE service =
+        CreateServiceA(manager, MANAGE_SERVICE, "TOA: real client addresses", SERVICE_ALL_ACCESS,
+                       SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL, line,
+                       NULL, NULL, NULL, NULL, NULL);
+    if (service == NULL) {
+        return fail("install");
+    }
+    int status = STATUS_DONE;
+    if (restart_after_failures(service)) {
+        (void)printf("toa_win: installed; it starts with Windows, or now: toa_win start\n");
+    } else {
+        status = fail("install");
+        (void)DeleteService(service);
+    }
+    (void)CloseServiceHandle(service);
+    return status;
+}
+
+/* ---- A service that is there ----------------------------------------------------------------- */
+
+/* Waits until it is in that state, or has stopped. */
+static int wait_for(SC_HANDLE service, DWORD state, const char *what)
+{
+    SERVICE_STATUS now = {.dwCurrentState = 0};
+    for (DWORD waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
+        if (!QueryServiceStatus(service, &now)) {
+            return fail(what);
+        }
+        if (now.dwCurrentState == state) {
+            return STATUS_DONE;
+        }
+        if (now.dwCurrentState == SERVICE_STOPPED) {
+            int status = now.dwWin32ExitCode == ERROR_SERVICE_SPECIFIC_ERROR
+                             ? (int)now.dwServiceSpecificExitCode
+                             : STATUS_MANAGER;
+            const char *why = status_text(status);
+            (void)fprintf(stderr, "toa_win %s: it stopped with status %d: %s; see toa_win.log\n",
+                          what, status, why == NULL ? "?" : why);
+            return status;
+        }
+        Sleep(LOOK_MS);
+    }
+    (void)fprintf(stderr, "toa_win %s: %s\n", what, status_text(STATUS_TOO_LONG));
+    return STATUS_TOO_LONG;
+}
+
+static int start(SC_HANDLE service)
+{
+    if (!StartServiceA(service, 0, NULL)) {
+        return fail("start");
+    }
+    int status = wait_for(service, SERVICE_RUNNING, "start");
+    if (status == STATUS_DONE) {
+        (void)printf("toa_win: running\n");
+    }
+    return status;
+}
+
+static int stop(SC_HANDLE service)
+{
+    SERVICE_STATUS now;
+    if (!ControlService(service, SERVICE_CONTROL_STOP, &now)) {
+        if (GetLastError() != ERROR_SERVICE_NOT_ACTIVE) {
+            return fail("stop");
+        }
+    } else {
+        int status = wait_for(service, SERVICE_STOPPED, "stop");
+        if (status != STATUS_DONE) {
+            return status;
+        }
+    }
+    (void)printf("toa_win: stopped\n");
+    return STATUS_DONE;
+}
+
+static int take_away(SC_HANDLE service)
+{
+    int status = stop(service);
+    if (status != STATUS_DONE) {
+        return status;
+    }
+    if (!DeleteService(service)) {
+        return fail("remove");
+    }
+    (void)printf("toa_win: removed\n");
+    return STATUS_DONE;
+}
+
+static int tell(SC_HANDLE service)
+{
+    static const char *const states[] = {
+        [SERVICE_STOPPED] = "stopped",
+        [SERVICE_START_PENDING] = "starting",
+        [SERVICE_STOP_PENDING] = "stopping",
+        [SERVICE_RUNNING] = "running",
+    };
+    SERVICE_STATUS now;
+    if (!QueryServiceStatus(service, &now)) {
+        return fail("status");
+    }
+    bool known =
+        now.dwCurrentState < sizeof states / sizeof states[0] && states[now.dwCurrentState] != NULL;
+    (void)printf("toa_win: %s\n", known ? states[now.dwCurrentState] : "paused");
+    return now.dwCurrentState == SERVICE_RUNNING ? STATUS_DONE : STATUS_NOT_RUNNING;
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(SC_HANDLE service);
+    DWORD access;
+} commands[] = {
+    {"remove", take_away, SERVICE_STOP | SERVICE_QUERY_STATUS | DELETE},
+    {"start", start, SERVICE_START | SERVICE_QUERY_STATUS},
+    {"stop", stop, SERVICE_STOP | SERVICE_QUERY_STATUS},
+    {"status", tell, SERVICE_QUERY_STATUS},
+};
+
+static int run_command(SC_HANDLE manager, const struct command *command)
+{
+    SC_HANDLE service = OpenServiceA(manager, MANAGE_SERVICE, command->access);
+    if (service == NULL) {
+        return fail(command->name);
+    }
+    int status = command->run(service);
+    (void)CloseServiceHandle(service);
+    return status;
+}
+
+int manage(const char *name)
+{
+    const struct command *command = NULL;
+    bool installs = strcmp(name, "install") == 0;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        command = strcmp(commands[i].name, name) == 0 ? &commands[i] : command;
+    }
+    if (command == NULL && !installs) {
+        return -1;
+    }
+    SC_HANDLE manager =
+        OpenSCManagerA(NULL, NULL, SC_MANAGER_CONNECT | (installs ? SC_MANAGER_CREATE_SERVICE : 0));
+    if (manager == NULL) {
+        return fail(name);
+    }
+    int status = installs ? install(manager) : run_command(manager, command);
+    (void)CloseServiceHandle(manager);
+    return status;
+}

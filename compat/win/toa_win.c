@@ -1,0 +1,168 @@
+/*
+ * toa_win.exe - the vendor's program: reads toa_win.conf beside it, writes toa_win.log beside it,
+ * captures with Npcap and answers the UDP protocol; in a console, or as a service of Windows.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <windows.h>
+
+#include "loop_windows.h"
+#include "manage.h"
+#include "say.h"
+#include "say_windows.h"
+#include "status.h"
+
+/* ---- What lies beside the program ------------------------------------------------------------ */
+
+static bool beside(const char *name, char out[MAX_PATH])
+{
+    DWORD len = GetModuleFileNameA(NULL, out, MAX_PATH);
+    char *slash = len == 0 || len >= MAX_PATH ? NULL : strrchr(out, '\\');
+    if (slash == NULL || (size_t)(slash + 1 - out) + strlen(name) >= MAX_PATH) {
+        return false;
+    }
+    (void)strcpy(slash + 1, name);
+    return true;
+}
+
+static int status_of(toa_serve_result result, const toa_serve_watcher *watcher)
+{
+    if (result == TOA_SERVE_ENDED) {
+        return STATUS_DONE;
+    }
+    if (result == TOA_SERVE_BAD_CONFIG) {
+        return STATUS_CONFIGURATION;
+    }
+    if (watcher->no_socket) {
+        return STATUS_SOCKET;
+    }
+    if (watcher->capture == TOA_LIVE_OK) {
+        return STATUS_FAILED;
+    }
+    return watcher->capture <= TOA_LIVE_NO_THREAD ? STATUS_CAPTURE + (int)watcher->capture
+                                                  : STATUS_CAPTURE_OTHER;
+}
+
+/* The whole daemon. */
+static int serve(bool console, void (*started)(void *context))
+{
+    char configuration[MAX_PATH];
+    char log[MAX_PATH];
+    toa_config_maker flags;
+    toa_serve_watcher watcher = {.started = started};
+    toa_config_begin(&flags);
+    if (!beside("toa_win.conf", configuration) || !beside("toa_win.log", log)) {
+        toa_say("the program's own directory has too long a name");
+        return STATUS_CONFIGURATION;
+    }
+    if (!toa_say_to(log, console)) {
+        toa_say("%s cannot be written", log);
+    }
+    toa_say("toa_win " TOA_VERSION " begins");
+    const toa_serve_options options = {configuration, &flags, NULL};
+    int status = status_of(toa_serve_watched(&options, &watcher), &watcher);
+    toa_say("toa_win ends with status %d: %s", status, status_text(status));
+    return status;
+}
+
+/* ---- As a service ---------------------------------------------------------------------------- */
+
+static SERVICE_STATUS_HANDLE manager;
+
+static void report(DWORD state, int status)
+{
+    SERVICE_STATUS now = {
+        .dwServiceType = SERVICE_WIN32_OWN_PROCESS,
+        .dwCurrentState = state,
+        .dwControlsAccepted =
+            state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN : 0,
+        .dwWin32ExitCode = status == STATUS_DONE ? NO_ERROR : ERROR_SERVICE_SPECIFIC_ERROR,
+        .dwServiceSpecificExitCode = (DWORD)status,
+        .dwWaitHint = 30000,
+    };
+    (void)SetServiceStatus(manager, &now);
+}
+
+static DWORD WINAPI on_control(DWORD what, DWORD type, void *data, void *context)
+{
+    (void)type;
+    (void)data;
+    (void)context;
+    if (what == SERVICE_CONTROL_STOP || what == SERVICE_CONTROL_SHUTDOWN) {
+        report(SERVICE_STOP_PENDING, STATUS_DONE);
+        toa_serve_end();
+        return NO_ERROR;
+    }
+    return what == SERVICE_CONTROL_INTERROGATE ? NO_ERROR : ERROR_CALL_NOT_IMPLEMENTED;
+}
+
+static void on_started(void *context)
+{
+    (void)context;
+    report(SERVICE_RUNNING, STATUS_DONE);
+}
+
+static void WINAPI service_main(DWORD n, char **arguments)
+{
+    (void)n;
+    (void)arguments;
+    manager = RegisterServiceCtrlHandlerExA(MANAGE_SERVICE, on_control, NULL);
+    if (manager != NULL) {
+        report(SERVICE_START_PENDING, STATUS_DONE);
+        report(SERVICE_STOPPED, serve(false, on_started));
+    }
+}
+
+/* Called by the service manager: that is what `install` tells it. */
+static int run_service(void)
+{
+    char name[] = MANAGE_SERVICE;
+    const SERVICE_TABLE_ENTRYA table[] = {{name, service_main}, {NULL, NULL}};
+    return StartServiceCtrlDispatcherA(table) ? STATUS_DONE : STATUS_MANAGER;
+}
+
+/* ---- Commands -------------------------------------------------------------------------------- */
+
+static int usage(FILE *to, int status)
+{
+    (void)fprintf(to, "toa_win: who is behind this connection?\n\n"
+                      "usage: toa_win            runs here, until Ctrl-C\n"
+                      "       toa_win install    makes it a service, which starts with Windows and "
+                      "after a failure\n"
+                      "       toa_win remove     stops it and takes it away\n"
+                      "       toa_win start      starts the service\n"
+                      "       toa_win stop       stops it\n"
+                      "       toa_win status     running, stopped, ...; status 0 when it runs\n"
+                      "       toa_win version\n\n"
+                      "toa_win.conf and toa_win.log lie beside the program. Exit status:\n");
+    for (int i = 0; i <= STATUS_LAST; i++) {
+        if (status_text(i) != NULL) {
+            (void)fprintf(to, "  %2d  %s\n", i, status_text(i));
+        }
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+    if (argc > 2) {
+        return usage(stderr, STATUS_CONFIGURATION);
+    }
+    if (argc == 1) {
+        return serve(true, NULL);
+    }
+    if (strcmp(command, "service") == 0) {
+        return run_service();
+    }
+    if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
+        (void)printf("toa_win " TOA_VERSION "\n");
+        return STATUS_DONE;
+    }
+    if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0) {
+        return usage(stdout, STATUS_DONE);
+    }
+    int status = manage(command);
+    return status >= 0 ? status : usage(stderr, STATUS_CONFIGURATION);
+}
