@@ -95,7 +95,7 @@ enum { OPERAND = 1 };
 static void getopt_tables(const cli_command *command, struct option *longs, char *shorts)
 {
     size_t n = 0;
-    *shorts++ = command->runs_program ? '+' : '-';
+    *shorts++ = strcmp(command->offer, OFFER_PROGRAMS) == 0 ? '+' : '-';
     *shorts++ = ':';
     for (size_t i = 0; i < cli_n_options && n < OPTIONS_MAX; i++) {
         const cli_option *option = &cli_options[i];

@@ -187,8 +187,7 @@ const cli_command cli_commands[N_COMMANDS] = {
          "by the client: then --sources service. Programs that are static, written in Go, or "
          "setuid cannot\n"
          "be reached so, and are refused. Status: the program's; 2: it is of those; 4: it does "
-         "not start.\n",
-         true},
+         "not start.\n"},
     [COMMAND_VERSION] = {"version", 1, "", OFFER_NOTHING, "print the version, and that of libpcap",
                          ""},
 };

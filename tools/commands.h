@@ -68,10 +68,9 @@ typedef struct cli_command {
     const char *name;
     int section;          /* of its man page */
     const char *operands; /* "FILE|-..." */
-    const char *offer;    /* for its operands */
+    const char *offer;    /* for its operands; behind a program stands what is the program's */
     const char *about;    /* one line */
     const char *more;     /* for --help, behind the options: sentences in lines; "" */
-    bool runs_program;    /* what stands behind the first operand is not ours */
 } cli_command;
 
 extern const cli_command cli_commands[N_COMMANDS];

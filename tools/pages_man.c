@@ -33,9 +33,11 @@ static void put_sentences(FILE *out, const char *text)
 {
     char line[1024];
     size_t n = 0;
-    for (; *text != '\0' && n + 2 < sizeof line; text++) {
-        bool between = text[0] == ' ' && n != 0 && line[n - 1] == '.';
-        line[n++] = between ? '\n' : *text;
+    for (; *text != '\0' && n + 1 < sizeof line; text++) {
+        line[n++] = *text;
+        if (text[0] == ' ' && n > 1 && line[n - 2] == '.') {
+            line[n - 1] = '\n';
+        }
     }
     line[n] = '\0';
     put_text(out, line);

@@ -16,7 +16,7 @@ enum { PATH_LEN = 4096, SCRIPTS_MAX = 4 };
 
 /* A file's bytes; none when it cannot be read. */
 typedef struct image {
-    const uint8_t *bytes;
+    void *bytes;
     size_t len;
 } image;
 
@@ -40,7 +40,7 @@ static image open_image(const char *path)
 static void close_image(image file)
 {
     if (file.bytes != NULL) {
-        (void)munmap((void *)(uintptr_t)file.bytes, file.len);
+        (void)munmap(file.bytes, file.len);
     }
 }
 
@@ -50,7 +50,7 @@ static bool read_at(image file, uint64_t offset, void *out, size_t len)
     if (offset > file.len || file.len - offset < len) {
         return false;
     }
-    memcpy(out, file.bytes + offset, len);
+    memcpy(out, (const uint8_t *)file.bytes + offset, len);
     return true;
 }
 

@@ -222,6 +222,7 @@ static size_t make_connections(const row *r, connections_plan *plan, const char 
         connections_close(plan, plan->first + i, fd);
     }
     plan->first += N_CONNECTIONS;
+    plan->writer = NULL;
     if (r->carriers != 0) {
         option_writer_stop(&writer);
     }
