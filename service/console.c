@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "explain.h"
+#include "hold.h"
+
 enum { PIECE = 256 /* places of the table that are looked at in one turn of the loop, or lines */ };
 
 /* A command's words. */
@@ -134,6 +137,49 @@ static void put_mappings(const toa_console *console, const words *asked, toa_con
     reply->more = reply->cursor < end;
 }
 
+/* ---- One connection -------------------------------------------------------------------------- */
+
+/* "10.0.1.7:40001", or with the server behind ">". Returns NULL, or what is wrong. */
+static const char *read_flow(const char *text, toa_endpoint *fake, toa_endpoint *server)
+{
+    const char *behind = strchr(text, '>');
+    size_t len = behind == NULL ? strlen(text) : (size_t)(behind - text);
+    const char *wrong = toa_endpoint_parse(text, len, fake);
+    *server = (toa_endpoint){.version = 0};
+    if (wrong == NULL && behind != NULL) {
+        wrong = toa_endpoint_parse(behind + 1, strlen(behind + 1), server);
+        *server = toa_endpoint_unmapped(server);
+    }
+    *fake = toa_endpoint_unmapped(fake);
+    return wrong;
+}
+
+static void put_explanation(const toa_console *console, const words *asked, toa_text *out)
+{
+    toa_endpoint fake = {.version = 0};
+    toa_endpoint server;
+    toa_answer answer;
+    toa_figures figures;
+    toa_story story;
+    const char *wrong = asked->operand == NULL ? "an endpoint is missing"
+                                               : read_flow(asked->operand, &fake, &server);
+    if (wrong != NULL) {
+        toa_text_put(out, "error: explain: %s\n", wrong);
+        return;
+    }
+    const toa_endpoint *to = server.version == 0 ? NULL : &server;
+    console->lookup(console->service, &fake, to, &answer);
+    console->figures(console->service, &figures);
+    bool known = console->story(console->service, &fake, to, &story);
+    toa_explain_case about = {.fake = &fake,
+                              .answer = &answer,
+                              .story = known ? &story : NULL,
+                              .capture = console->capture(console->service),
+                              .figures = &figures,
+                              .now = console->now(console->service)};
+    toa_explain(&about, out);
+}
+
 /* ---- What changes something ------------------------------------------------------------------ */
 
 static void do_it(bool done, const char *what, const char *error, toa_text *out)
@@ -182,6 +228,8 @@ void toa_console_answer(void *context, const char *command, toa_control_reply *r
         put_metrics(console, &asked, &reply->text);
     } else if (strcmp(asked.command, "mappings") == 0) {
         put_mappings(console, &asked, reply);
+    } else if (strcmp(asked.command, "explain") == 0) {
+        put_explanation(console, &asked, &reply->text);
     } else if (strcmp(asked.command, "flush") == 0) {
         do_flush(console, &reply->text);
     } else if (strcmp(asked.command, "reload") == 0) {

@@ -15,6 +15,9 @@
 /* Changes that are kept for questions that wait; with more, all are looked at. */
 enum { CHANGES_MAX = 1024 };
 
+/* Connections whose story is kept: one for each eight records, 660 bytes each. */
+enum { STORIES_MIN = 256, STORIES_MAX = 16384 };
+
 struct toa_feed {
     toa_live *live;
     int wake_fd;
@@ -24,6 +27,8 @@ struct toa_feed {
     size_t n_changes;
     bool more_changes;
     toa_record *record;
+    toa_stories *stories; /* NULL: none are kept */
+    bool open_tunnels;
 };
 
 /* ---- On the thread that read a frame --------------------------------------------------------- */
@@ -53,6 +58,10 @@ static void on_frame(void *context, const toa_live_frame *frame)
     (void)pthread_mutex_lock(&feed->lock);
     if (waited_for) {
         note_change(feed, &event->fake);
+    }
+    if (feed->stories != NULL) {
+        toa_stories_note(feed->stories, frame->bytes, frame->captured_len, frame->link_type,
+                         feed->open_tunnels, event, frame->time);
     }
     if (feed->record != NULL) {
         toa_record_frame(feed->record, frame->bytes, frame->captured_len, frame->original_len,
@@ -118,7 +127,17 @@ void toa_feed_changed(toa_feed *feed, toa_core *core)
 
 /* ---- Starting and ending --------------------------------------------------------------------- */
 
-static bool start_live(toa_feed *feed, const toa_capture_config *config,
+static bool start_stories(toa_feed *feed, const toa_capture_config *config,
+                          const toa_dialects *dialects, uint64_t hash_key)
+{
+    size_t n = (size_t)(config->n_records / 8);
+    n = n < STORIES_MIN ? STORIES_MIN : n > STORIES_MAX ? STORIES_MAX : n;
+    feed->stories = toa_stories_new(n, hash_key, dialects);
+    feed->open_tunnels = config->open_tunnels;
+    return feed->stories != NULL;
+}
+
+static bool start_live(toa_feed *feed, const toa_capture_config *config, bool stories,
                        char error[TOA_CONFIG_ERROR])
 {
     toa_dialects dialects;
@@ -126,6 +145,10 @@ static bool start_live(toa_feed *feed, const toa_capture_config *config,
     toa_config engine = toa_config_engine(config, &dialects);
     if (getrandom(engine.hash_key, sizeof engine.hash_key, 0) != sizeof engine.hash_key) {
         (void)snprintf(error, TOA_CONFIG_ERROR, "no random numbers");
+        return false;
+    }
+    if (stories && !start_stories(feed, config, &dialects, engine.hash_key[0])) {
+        (void)snprintf(error, TOA_CONFIG_ERROR, "out of memory");
         return false;
     }
     const toa_live_options options = {
@@ -140,7 +163,7 @@ static bool start_live(toa_feed *feed, const toa_capture_config *config,
     return toa_live_start(&feed->live, &options, error, TOA_CONFIG_ERROR) == TOA_LIVE_OK;
 }
 
-toa_feed *toa_feed_start(const toa_capture_config *config, int wake_fd,
+toa_feed *toa_feed_start(const toa_capture_config *config, bool stories, int wake_fd,
                          char error[TOA_CONFIG_ERROR])
 {
     toa_feed *feed = calloc(1, sizeof *feed);
@@ -150,7 +173,8 @@ toa_feed *toa_feed_start(const toa_capture_config *config, int wake_fd,
         return NULL;
     }
     feed->wake_fd = wake_fd;
-    if (!start_live(feed, config, error)) {
+    if (!start_live(feed, config, stories, error)) {
+        toa_stories_free(feed->stories);
         (void)pthread_mutex_destroy(&feed->lock);
         free(feed);
         return NULL;
@@ -162,6 +186,7 @@ void toa_feed_stop(toa_feed *feed)
 {
     if (feed != NULL) {
         toa_live_stop(feed->live);
+        toa_stories_free(feed->stories);
         (void)pthread_mutex_destroy(&feed->lock);
         free(feed);
     }
@@ -190,7 +215,21 @@ toa_time toa_feed_now(const toa_feed *feed)
     return toa_live_now(feed->live);
 }
 
-void toa_feed_figures(const toa_feed *feed, toa_figures *out)
+bool toa_feed_story(toa_feed *feed, const toa_endpoint *fake, const toa_endpoint *server,
+                    toa_story *out)
+{
+    (void)pthread_mutex_lock(&feed->lock);
+    bool there = feed->stories != NULL && toa_stories_tell(feed->stories, fake, server, out);
+    (void)pthread_mutex_unlock(&feed->lock);
+    return there;
+}
+
+void toa_feed_figures(toa_feed *feed, toa_figures *out)
 {
     toa_figures_of_capture(out, feed->live);
+    (void)pthread_mutex_lock(&feed->lock);
+    if (feed->stories != NULL) {
+        memcpy(out->unheard, toa_stories_unheard(feed->stories), sizeof out->unheard);
+    }
+    (void)pthread_mutex_unlock(&feed->lock);
 }

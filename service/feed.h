@@ -13,10 +13,10 @@
 typedef struct toa_feed toa_feed;
 
 /*
- * Starts capturing. `wake_fd` is an eventfd that is written when toa_feed_changed has something.
- * NULL: `error` says why.
+ * Starts capturing; with `stories`, what segments were is kept for toa ctl explain. `wake_fd` is an
+ * eventfd that is written when toa_feed_changed has something. NULL: `error` says why.
  */
-toa_feed *toa_feed_start(const toa_capture_config *config, int wake_fd,
+toa_feed *toa_feed_start(const toa_capture_config *config, bool stories, int wake_fd,
                          char error[TOA_CONFIG_ERROR]);
 void toa_feed_stop(toa_feed *feed);
 
@@ -33,7 +33,11 @@ void toa_feed_changed(toa_feed *feed, toa_core *core);
 void toa_feed_probe(const toa_feed *feed);
 
 const toa_engine *toa_feed_engine(const toa_feed *feed);
+/* As toa_stories_tell. */
+bool toa_feed_story(toa_feed *feed, const toa_endpoint *fake, const toa_endpoint *server,
+                    toa_story *out);
+
 toa_time toa_feed_now(const toa_feed *feed);
-void toa_feed_figures(const toa_feed *feed, toa_figures *out);
+void toa_feed_figures(toa_feed *feed, toa_figures *out);
 
 #endif

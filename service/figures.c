@@ -1,5 +1,6 @@
 #include "figures.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 typedef enum words {
     ONE = 0,  /* no words: one number */
     VERDICTS, /* a number for each word that is a verdict on a frame */
-    ANSWERS   /* ... for each that is an answer */
+    ANSWERS,  /* ... for each that is an answer */
+    DIALECTS  /* ... for each dialect of the parser's table */
 } words;
 
 typedef enum form { COUNTER = 0, GAUGE } form;
@@ -94,6 +96,8 @@ static const figure table[] = {
      "Lookups that read the ring themselves"},
     {AT(reopens), TOA_FIGURES_CAPTURE, COUNTER, ONE, true, "reopens", NULL, NULL, "reopens",
      "Times that the interface was opened anew"},
+    {AT(unheard), TOA_FIGURES_CAPTURE, COUNTER, DIALECTS, false, "unheard_options", "dialect", NULL,
+     NULL, "Segments with an option of a dialect that is not listened for"},
 
     {AT(record_written), TOA_FIGURES_RECORD, COUNTER, ONE, true, "record_written", NULL, NULL,
      "records", "Frames, questions and answers that were recorded"},
@@ -116,6 +120,7 @@ static const figure table[] = {
      "messages left out", "Messages that were left out, having come too fast"},
 };
 
+static_assert((int)TOA_STORY_DIALECTS <= (int)TOA_N_WORDS, "the views count to the larger");
 enum { N_FIGURES = sizeof table / sizeof table[0] };
 
 static const char *const parts[TOA_N_FIGURES_PARTS] = {
@@ -142,11 +147,17 @@ static bool is_present(const toa_figures *figures, toa_figures_part part)
     return !sometimes || (figures->present >> part & 1U) != 0;
 }
 
-static bool counts_word(words words, unsigned word)
+/* The label of number `i` of a row; NULL: it has none, and is not told. */
+static const char *word_at(words words, unsigned i)
 {
     static const unsigned no_verdicts = 1U << TOA_FOUND | 1U << TOA_NEVER_SEEN | 1U << TOA_PENDING |
                                         1U << TOA_EXPIRED | 1U << TOA_REPLACED;
-    return words == ANSWERS ? toa_word_is_answer((toa_word)word) : (no_verdicts >> word & 1U) == 0;
+    if (words == DIALECTS) {
+        const toa_dialect *dialect = i < TOA_STORY_DIALECTS ? toa_dialect_at(i) : NULL;
+        return dialect == NULL ? NULL : dialect->name;
+    }
+    bool counts = words == ANSWERS ? toa_word_is_answer((toa_word)i) : (no_verdicts >> i & 1U) == 0;
+    return counts ? toa_word_name((toa_word)i) : NULL;
 }
 
 /* ---- Collecting ------------------------------------------------------------------------------ */
@@ -230,9 +241,10 @@ static void put_phrases(line *to, const toa_figures *figures, const figure *row)
         put_phrase(to, count, row->phrase);
     }
     for (unsigned i = 0; row->words != ONE && i < TOA_N_WORDS; i++) {
-        count = value_at(figures, row->at + i * sizeof count);
+        const char *word = word_at(row->words, i);
+        count = word == NULL ? 0 : value_at(figures, row->at + i * sizeof count);
         if (count != 0) {
-            put_phrase(to, count, toa_word_name((toa_word)i));
+            put_phrase(to, count, word);
         }
     }
 }
@@ -274,10 +286,10 @@ static bool begins_family(size_t i)
 static size_t put_json_row(const toa_figures *figures, const figure *row, size_t n, toa_text *out)
 {
     for (unsigned i = 0; row->words != ONE && i < TOA_N_WORDS; i++) {
-        uint64_t count = value_at(figures, row->at + i * sizeof count);
+        const char *word = word_at(row->words, i);
+        uint64_t count = word == NULL ? 0 : value_at(figures, row->at + i * sizeof count);
         if (count != 0) {
-            toa_text_put(out, "%s\"%s\":%" PRIu64, n++ == 0 ? "" : ",", toa_word_name((toa_word)i),
-                         count);
+            toa_text_put(out, "%s\"%s\":%" PRIu64, n++ == 0 ? "" : ",", word, count);
         }
     }
     if (row->words == ONE) {
@@ -347,10 +359,10 @@ void toa_figures_metrics(const toa_figures *figures, bool open, toa_text *out)
         if (row->words == ONE) {
             put_sample(row, row->value, value_at(figures, row->at), out);
         }
-        for (unsigned word = 0; row->words != ONE && word < TOA_N_WORDS; word++) {
-            if (counts_word(row->words, word)) {
-                put_sample(row, toa_word_name((toa_word)word),
-                           value_at(figures, row->at + word * sizeof(uint64_t)), out);
+        for (unsigned k = 0; row->words != ONE && k < TOA_N_WORDS; k++) {
+            const char *word = word_at(row->words, k);
+            if (word != NULL) {
+                put_sample(row, word, value_at(figures, row->at + k * sizeof(uint64_t)), out);
             }
         }
     }

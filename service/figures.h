@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "record.h"
+#include "story.h"
 #include "text.h"
 
 /* The values, of one moment. All but `present` are uint64_t, which the table counts on. */
@@ -44,7 +45,8 @@ typedef struct toa_figures {
     uint64_t misses_after_drops;
     uint64_t drains;
     uint64_t reopens;
-    uint64_t capturing; /* 1: the interface is there */
+    uint64_t capturing;                   /* 1: the interface is there */
+    uint64_t unheard[TOA_STORY_DIALECTS]; /* toa_stories_unheard */
     /* The record */
     uint64_t record_written;
     uint64_t record_lost;

@@ -211,7 +211,7 @@ static void set_feed(service *self, toa_feed *feed)
 static bool start_feed(const service *self, const toa_service_config *config, toa_feed **out)
 {
     char error[TOA_CONFIG_ERROR];
-    *out = toa_feed_start(&config->capture, self->wake_fd, error);
+    *out = toa_feed_start(&config->capture, config->control[0] != '\0', self->wake_fd, error);
     if (*out == NULL) {
         toa_say("%s", error);
         return false;
@@ -388,6 +388,28 @@ static toa_time on_now(const void *context)
     return self->feed != NULL ? toa_feed_now(self->feed) : self->options->frozen->at;
 }
 
+static void on_lookup(void *context, const toa_endpoint *fake, const toa_endpoint *server,
+                      toa_answer *answer)
+{
+    service *self = context;
+    toa_answers from = self->feed != NULL ? toa_feed_answers(self->feed)
+                                          : toa_answers_frozen(self->options->frozen);
+    (void)from.lookup(from.context, fake, server, answer);
+}
+
+static bool on_story(void *context, const toa_endpoint *fake, const toa_endpoint *server,
+                     toa_story *out)
+{
+    service *self = context;
+    return self->feed != NULL && toa_feed_story(self->feed, fake, server, out);
+}
+
+static const toa_capture_config *on_capture(const void *context)
+{
+    const service *self = context;
+    return self->feed != NULL ? &self->config.capture : NULL;
+}
+
 static bool on_flush(void *context, char error[TOA_CONFIG_ERROR])
 {
     service *self = context;
@@ -411,6 +433,9 @@ static void answer_control(service *self, toa_time now)
                            .figures = on_figures,
                            .engine = on_engine,
                            .now = on_now,
+                           .lookup = on_lookup,
+                           .story = on_story,
+                           .capture = on_capture,
                            .flush = on_flush,
                            .reload = on_reload};
     toa_control_turn(self->control, now, toa_console_answer, &console);

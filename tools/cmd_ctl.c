@@ -31,7 +31,7 @@ static const struct {
 } asks[] = {
     {"stats", false, true, false, true, false},    {"metrics", false, false, false, false, true},
     {"mappings", false, true, true, false, false}, {"flush", false, false, false, false, false},
-    {"reload", false, false, false, false, false},
+    {"reload", false, false, false, false, false}, {"explain", true, false, false, false, false},
 };
 
 static const char *set_option(ctl_job *job, const char *name, const char *value)
@@ -70,7 +70,7 @@ static int check(const ctl_job *job)
         return job->json && job->module ? cli_wrong(command, "--json or --module, not both")
                                         : EXIT_DONE;
     }
-    return cli_wrong(command, "stats, metrics, mappings, flush or reload");
+    return cli_wrong(command, "stats, metrics, mappings, explain, flush or reload");
 }
 
 static int read_options(ctl_job *job, int argc, char **argv, bool *done)
@@ -91,7 +91,7 @@ static int read_options(ctl_job *job, int argc, char **argv, bool *done)
     }
     int n = argc - call.operands;
     if (n < 1 || n > 2) {
-        return cli_wrong(command, "stats, metrics, mappings, flush or reload");
+        return cli_wrong(command, "stats, metrics, mappings, explain, flush or reload");
     }
     job->what = argv[call.operands];
     job->operand = n == 2 ? argv[call.operands + 1] : NULL;

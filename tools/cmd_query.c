@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "explain.h"
 #include "json.h"
 #include "report.h"
 
@@ -22,6 +23,7 @@ typedef struct query_job {
     uint64_t timeout_ms;
     uint64_t n_tries;
     bool json;
+    bool explain;
     toa_query query;
 } query_job;
 
@@ -43,6 +45,8 @@ static const char *set_option(query_job *job, const char *name, const char *valu
         job->service = value;
     } else if (strcmp(name, "json") == 0) {
         job->json = true;
+    } else if (strcmp(name, "explain") == 0) {
+        job->explain = true;
     } else if (strcmp(name, "v1") == 0) {
         job->query.version = 1;
     } else if (strcmp(name, "wait") == 0) {
@@ -92,6 +96,9 @@ static int read_options(query_job *job, int argc, char **argv, bool *done)
     *done = found == CLI_HELP;
     if (found != CLI_END) {
         return found == CLI_HELP ? EXIT_DONE : EXIT_USAGE;
+    }
+    if (job->explain && (job->json || job->query.version == 1)) {
+        return cli_wrong(command, "--explain is a text, and needs version 2");
     }
     if (call.operands + 1 != argc) {
         return cli_wrong(command, "takes one endpoint, IP:PORT");
@@ -268,6 +275,16 @@ static void put_text(toa_buffer *out, const toa_answer *answer, const char *resu
     }
 }
 
+/* What the answer alone tells; the service itself knows more: toa ctl explain. */
+static void put_explanation(toa_buffer *out, const toa_answer *answer)
+{
+    const char *advice = toa_explain_advice(answer);
+    toa_buffer_format(out, "meaning: %s\n", toa_explain_meaning(answer->word));
+    if (advice[0] != '\0') {
+        toa_buffer_format(out, "to do: %s\n", advice);
+    }
+}
+
 static int print(const query_job *job, const toa_reply *reply)
 {
     toa_buffer line = {.text = NULL};
@@ -279,6 +296,9 @@ static int print(const query_job *job, const toa_reply *reply)
         put_json(&line, job, answer, result);
     } else {
         put_text(&line, answer, result);
+    }
+    if (job->explain) {
+        put_explanation(&line, answer);
     }
     cli_write(line.text, line.len);
     toa_buffer_free(&line);

@@ -65,6 +65,8 @@ const cli_option cli_options[] = {
      "let the service wait so long for the client to be known"},
     {"v1", 0, NULL, OFFER_NOTHING, GROUP_ASK, QUERY,
      "ask in version 1, which toa_win.exe understands too; it knows no reasons"},
+    {"explain", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, QUERY,
+     "say what the answer means, and what to change"},
     {"timeout", 0, "MS", OFFER_NOTHING, GROUP_ASK, QUERY,
      "for each try, --wait not counted; default 1000"},
     {"tries", 0, "N", OFFER_NOTHING, GROUP_ASK, QUERY, "before giving up; default 3"},
@@ -156,12 +158,14 @@ const cli_command cli_commands[N_COMMANDS] = {
          "IP:PORT is the peer address that accept() gave, IP:PORT>IP:PORT names the server too.\n"
          "Status 0: the client is known; 1: it is not, and the answer says why; 4: no answer.\n"},
     [COMMAND_CTL] =
-        {"ctl", 8, "stats|metrics|mappings|flush|reload", "stats metrics mappings flush reload",
+        {"ctl", 8, "stats|metrics|mappings|explain FAKE[>SERVER]|flush|reload",
+         "stats metrics mappings explain flush reload",
          "ask a running service what it does, and tell it what to do",
          "The service is one with --control. stats: what it counted; metrics: the same for "
          "Prometheus;\n"
-         "mappings: who is who now; flush: forget all of them; reload: read the configuration "
-         "anew.\n"
+         "mappings: who is who now; explain: what a connection's segments were, why it has no "
+         "address,\n"
+         "what to change; flush: forget all mappings; reload: read the configuration anew.\n"
          "Whoever may open the socket gets stats and metrics; the rest is for root, and for who "
          "started\n"
          "the service. Status 4: it does not answer, or refuses.\n"},

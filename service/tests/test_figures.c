@@ -48,6 +48,9 @@ static bool may_be_missing(const toa_figures *figures, uint64_t value)
         missing = missing || (value == figures->verdicts[i] && !verdict) ||
                   (value == figures->answers[i] && !toa_word_is_answer((toa_word)i));
     }
+    for (size_t i = 0; i < TOA_STORY_DIALECTS; i++) {
+        missing = missing || (value == figures->unheard[i] && toa_dialect_at(i) == NULL);
+    }
     return missing;
 }
 

@@ -75,6 +75,11 @@ row 'who is who' 0 '^10.0.1.8:40103>10.0.0.80:443 = 203.0.113.130:51999 254 data
 row 'and nobody else' 0 '^9$' bash -c "'$toa' ctl -s '$scratch/s' mappings | wc -l"
 row 'all flows, with the reason' 0 '^10.0.1.8:40102>10.0.0.80:443 no_option 4.096623000$' "${ctl[@]}" mappings --all
 row 'mappings as JSON' 0 '"fake":"10.0.1.7:40003".*"vip":"198.51.100.80:443","result":"found"' "${ctl[@]}" mappings --json
+row 'one connection is explained' 0 '^10.0.1.8:40102: no_option$' "${ctl[@]}" explain 10.0.1.8:40102
+row 'and what to do' 0 '^to do: There was room for the option of an IPv4 client' "${ctl[@]}" explain '10.0.1.8:40102>10.0.0.80:443'
+row 'one that nobody saw, too' 0 '^meaning: No SYN of this connection was seen.$' "${ctl[@]}" explain 10.9.9.9:9
+row 'what is no endpoint is said' 4 'explain: ' "${ctl[@]}" explain 10.0.1.8
+row 'explain needs one' 2 'one endpoint' "${ctl[@]}" explain
 row 'what comes from a file is not flushed' 4 'comes from a file' "${ctl[@]}" flush
 row 'reload' 0 '^reloaded$' "${ctl[@]}" reload
 row 'it is counted' 0 '^service: 1 reloads' "${ctl[@]}" stats
@@ -82,6 +87,7 @@ if [ "$(id -u)" -eq 0 ]; then
     stranger=(setpriv --reuid=65534 --regid=65534 --clear-groups)
     row 'who may connect gets stats' 0 '^answers: ' "${stranger[@]}" "${ctl[@]}" stats
     row 'but not who is connected' 4 'only root' "${stranger[@]}" "${ctl[@]}" mappings
+    row 'nor what one is' 4 'only root' "${stranger[@]}" "${ctl[@]}" explain 10.0.1.8:40102
     row 'and changes nothing' 4 'only root' "${stranger[@]}" "${ctl[@]}" reload
     row 'others do not connect' 4 'Permission denied' setpriv --reuid=65533 --regid=65533 --clear-groups "${ctl[@]}" stats
     row 'for that is its mode' 0 '^srw-rw----$' stat -c %A "$scratch/s"

@@ -114,6 +114,9 @@ sleep 0.3
 row 'a reload without change keeps all mappings' 0 'all mappings are kept' cat daemon.err
 row 'they answer' 0 '203.0.113.9:10001 254 ack' "$toa" query 127.0.0.1:10001
 row 'toa ctl lists them' 0 '^200[0-9]$' bash -c "'$toa' ctl -s control mappings | wc -l"
+row 'explains one' 0 '^ +[0-9.]+ s ago  ACK   learn       options 254/8:fe0836b0cb007109, 8 of 40 bytes; names 203.0.113.9:14000$' \
+    bash -c "python3 connections.py 14000 1; '$toa' ctl -s control explain 127.0.0.1:14000"
+row 'and says on which interface it was' 0 '^segments to 127.0.0.1:8080, on lo:$' "$toa" ctl -s control explain 127.0.0.1:14000
 row 'and counts the frames' 0 '^capture: [4-9][0-9]{3} frames came up, 0 kernel drops' "$toa" ctl -s control stats
 ip link set lo down
 sleep 0.5

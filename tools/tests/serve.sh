@@ -100,6 +100,9 @@ row 'version 1 finds it too' 0 out '203.0.113.130:51999' "${ask[@]}" --v1 10.0.1
 row 'an IPv6 client is found' 0 out '[2001:db8:5::21]:49200' "${ask[@]}" 10.0.1.8:40101
 row 'version 1 has no room for it' 1 out 'not_found' "${ask[@]}" --v1 10.0.1.8:40101
 row 'a reason is given' 1 out 'no_option, 8 option bytes were free' "${ask[@]}" 10.0.1.8:40102
+row 'a reason is explained' 1 out 'There was room for the option of an IPv4 client' "${ask[@]}" --explain 10.0.1.8:40102
+row 'so is an answer that a client may have written' 0 out 'meaning: The handshake named the client.' "${ask[@]}" --explain 10.0.1.8:40103
+row 'an explanation is a text' 2 err 'needs version 2' "${ask[@]}" --explain --v1 10.0.1.8:40103
 row 'nobody is nobody' 1 out 'never_seen' "${ask[@]}" 10.9.9.9:9
 row 'a wait ends with the reason' 1 out 'pending' "${ask[@]}" 10.0.1.8:40104 --wait 50
 row 'the server can be named' 0 out '192.0.2.55:1029' "${ask[@]}" '10.0.2.20:33002>10.0.0.80:8080'
