@@ -71,6 +71,7 @@ toa_live_error toa_interface_find(const char *what, toa_interface *out)
             .up = (found->ifa_flags & IFF_UP) != 0,
         };
         (void)snprintf(out->name, sizeof out->name, "%s", found->ifa_name);
+        error = out->index == 0 && errno != ENODEV ? TOA_LIVE_NO_PCAP : TOA_LIVE_OK;
     }
     freeifaddrs(all);
     return error;

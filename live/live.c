@@ -67,8 +67,9 @@ struct state {
 
     toa_interface interface; /* the thread's */
     int watch;               /* the thread's */
+    bool unsure;             /* the thread's: the interfaces could not be looked at */
     toa_time opened_at;      /* the thread's */
-    toa_time looked_at;      /* the thread's: at the interfaces, when nothing tells of changes */
+    toa_time looked_at;      /* the thread's: look_is_due */
     toa_live_error failure;  /* the thread's: why it was not opened last */
     toa_time busy_since;     /* the thread's */
     uint64_t busy_frames;    /* the thread's */
@@ -354,6 +355,10 @@ static void look_at_interface(state *own)
     take_ring(own);
     bool broken = own->broken || !toa_ring_is_open(&own->capture);
     toa_mutex_unlock(&own->ring);
+    own->unsure = error == TOA_LIVE_NO_PCAP;
+    if (own->unsure && !broken) {
+        return; /* no descriptor is left, say: that is no reason to give up one that works */
+    }
     bool same = there && found.index == own->interface.index && !broken;
     if (same && found.up) {
         change(own, TOA_LIVE_OK, "%s captures again", found.name);
@@ -396,14 +401,15 @@ static toa_time sleep_time(const state *own, bool lost, bool nap)
     if (nap || own->capture.descriptor < 0) {
         return MILLISECOND;
     }
-    return own->watch < 0 ? TOA_SECOND : -1;
+    return own->watch < 0 || own->unsure ? TOA_SECOND : -1;
 }
 
-/* Whether it is time to look at the interfaces, where nothing tells of their changes. */
+/* Whether it is time to look at the interfaces, where nothing tells of their changes, or the last
+ * look failed. */
 static bool look_is_due(state *own)
 {
     toa_time now = clock_now();
-    if (own->watch >= 0 || now - own->looked_at < TOA_SECOND) {
+    if ((own->watch >= 0 && !own->unsure) || now - own->looked_at < TOA_SECOND) {
         return false;
     }
     own->looked_at = now;
