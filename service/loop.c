@@ -569,6 +569,9 @@ static bool start(service *self)
         toa_say("%s", error);
         return false;
     }
+    if (live) {
+        toa_record_recover(&self->config.record);
+    }
     if ((live && !start_feed(self, &self->config, &self->feed)) || !make_core(self) ||
         !start_record(self, &self->config, self->feed, &record)) {
         return false;

@@ -4,9 +4,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { PENDING_SIZE = 262144 };
+enum { PENDING_SIZE = 262144, FILE_HEAD = 24 };
+
+/* Nanoseconds, in the host's byte order. */
+static const uint32_t magic = UINT32_C(0xa1b23c4d);
 
 /* Numbers in a pcap file may have either byte order; the host's is quickest. */
 static uint8_t *put_u32(uint8_t *at, uint32_t value)
@@ -53,7 +58,7 @@ bool toa_pcap_begin(toa_pcap_file *file, int fd, int link_type)
         return false;
     }
     uint16_t version[2] = {2, 4};
-    uint8_t *at = put_u32(made.pending, UINT32_C(0xa1b23c4d)); /* nanoseconds */
+    uint8_t *at = put_u32(made.pending, magic);
     memcpy(at, version, sizeof version);
     at = put_u32(at + sizeof version, 0); /* time zone */
     at = put_u32(at, 0);                  /* accuracy */
@@ -122,6 +127,61 @@ bool toa_pcap_close(toa_pcap_file *file)
     why = right ? 0 : why;
     free(file->pending);
     *file = (toa_pcap_file){.fd = -1};
+    errno = why;
+    return right;
+}
+
+/* ---- Behind a program that was killed -------------------------------------------------------- */
+
+static uint64_t whole_len(const uint8_t *bytes, uint64_t size)
+{
+    uint64_t at = FILE_HEAD;
+    uint32_t kept = 0;
+    while (size - at >= TOA_PCAP_RECORD_HEAD) {
+        memcpy(&kept, bytes + at + 8, sizeof kept);
+        if (kept > size - at - TOA_PCAP_RECORD_HEAD) {
+            break;
+        }
+        at += TOA_PCAP_RECORD_HEAD + (uint64_t)kept;
+    }
+    return at;
+}
+
+static bool repair(int fd, uint64_t size, uint64_t *len)
+{
+    if (size < FILE_HEAD) {
+        *len = 0;
+        return ftruncate(fd, 0) == 0;
+    }
+    void *mapped = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED) {
+        return false;
+    }
+    bool ours = memcmp(mapped, &magic, sizeof magic) == 0;
+    *len = ours ? whole_len(mapped, size) : size;
+    (void)munmap(mapped, (size_t)size);
+    if (!ours) {
+        errno = EINVAL;
+        return false;
+    }
+    return *len == size || ftruncate(fd, (off_t)*len) == 0;
+}
+
+bool toa_pcap_repair(const char *path, uint64_t *len, uint64_t *cut)
+{
+    struct stat info;
+    uint64_t left = 0;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    bool right = fstat(fd, &info) == 0 && repair(fd, (uint64_t)info.st_size, &left);
+    int why = errno;
+    (void)close(fd);
+    if (right) {
+        *len = left;
+        *cut = (uint64_t)info.st_size - left;
+    }
     errno = why;
     return right;
 }

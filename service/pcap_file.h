@@ -1,9 +1,9 @@
 /*
  * pcap_file.h - writes captures: pcap with nanoseconds, of one link type (draft-ietf-opsawg-pcap).
  *
- * Records are given to the system in one piece each, or many at once, never in parts: whatever ends
- * the program, the file ends between two records unless the disk is full; then the file is cut back
- * to the last whole one.
+ * Records are given to the system in one piece each, or many at once, never in parts, and when the
+ * disk is full the file is cut back to the last whole one. The system may still write a part of a
+ * piece when it kills the program in the middle: toa_pcap_repair.
  */
 #ifndef TOA_SERVICE_PCAP_FILE_H
 #define TOA_SERVICE_PCAP_FILE_H
@@ -38,6 +38,13 @@ bool toa_pcap_flush(toa_pcap_file *file);
 
 /* Flushes and closes. */
 bool toa_pcap_close(toa_pcap_file *file);
+
+/*
+ * Cuts a file of ours that nobody writes any more back to its last whole record. *len is how long
+ * it is then, *cut what was taken off; a *len of 0: it has not even a header. False with errno set,
+ * EINVAL when it is no file of ours; then it is as it was.
+ */
+bool toa_pcap_repair(const char *path, uint64_t *len, uint64_t *cut);
 
 /* The number that pcap files use for a link type of libpcap's (raw IP differs). */
 int toa_pcap_link_type(int dlt);

@@ -274,22 +274,65 @@ static int choose_ours(const struct dirent *found)
     return is_ours(found->d_name);
 }
 
-/* Removes the oldest cases, so that with one more there are as many as may be. Names sort by age.
- */
+/* The cases that are there, by age, which their names sort by. free() all and each; -1: none. */
+static int find_ours(const char *dir, struct dirent ***names)
+{
+    return scandir(dir, names, choose_ours, alphasort);
+}
+
+static void remove_pair(const char *dir, const char *case_name)
+{
+    char path[TOA_CONFIG_PATH + 300];
+    int len = snprintf(path, sizeof path, "%s/%s", dir, case_name);
+    (void)remove(path);
+    memcpy(path + len - 4, "pcap", 4);
+    (void)remove(path);
+}
+
+/* Removes the oldest cases, so that with one more there are as many as may be. */
 static void prune(const toa_record *record)
 {
     struct dirent **names = NULL;
-    char path[TOA_CONFIG_PATH + 300];
-    int n = scandir(record->config.record.dir, &names, choose_ours, alphasort);
+    int n = find_ours(record->config.record.dir, &names);
     int surplus = n < 0 ? 0 : n + 1 - (int)record->config.record.files;
     for (int i = 0; i < n; i++) {
         if (i < surplus) {
-            int len =
-                snprintf(path, sizeof path, "%s/%s", record->config.record.dir, names[i]->d_name);
-            (void)remove(path);
-            memcpy(path + len - 4, "pcap", 4);
-            (void)remove(path);
+            remove_pair(record->config.record.dir, names[i]->d_name);
         }
+        free(names[i]);
+    }
+    free(names);
+}
+
+static void recover_pair(const char *dir, const char *case_name)
+{
+    char path[TOA_CONFIG_PATH + 300];
+    struct stat info;
+    uint64_t left = 0;
+    uint64_t cut = 0;
+    int len = snprintf(path, sizeof path, "%s/%s", dir, case_name);
+    bool empty = stat(path, &info) == 0 && info.st_size == 0;
+    memcpy(path + len - 4, "pcap", 4);
+    if (!toa_pcap_repair(path, &left, &cut)) {
+        toa_say("%s: cannot be looked at: %s", path, strerror(errno));
+    } else if (empty || left == 0) {
+        remove_pair(dir, case_name);
+        toa_say("%s: removed, for it holds nothing: its program was killed", path);
+    } else if (cut != 0) {
+        toa_say("%s: %llu bytes at its end were half a record and are taken off: its program was "
+                "killed",
+                path, (unsigned long long)cut);
+    }
+}
+
+void toa_record_recover(const toa_record_config *config)
+{
+    struct dirent **names = NULL;
+    int n = config->dir[0] == '\0' ? -1 : find_ours(config->dir, &names);
+    if (n > 0) {
+        recover_pair(config->dir, names[n - 1]->d_name);
+    }
+    for (int i = 0; i < n; i++) {
         free(names[i]);
     }
     free(names);
@@ -329,6 +372,10 @@ static bool create_file(toa_record *record, char name[NAME_MAX_LEN])
         record->file_open = fd >= 0 && toa_pcap_begin(&record->file, fd, record->link_type);
     } while (!record->file_open && errno == EEXIST && record->n_files < 10000);
     if (!record->file_open) {
+        stop_writing(record, path);
+        return false;
+    }
+    if (!toa_pcap_flush(&record->file)) { /* a case has a capture, whatever happens between */
         stop_writing(record, path);
         return false;
     }

@@ -28,6 +28,13 @@ typedef struct toa_record toa_record;
 bool toa_record_prepare(const toa_record_config *config, const char *user,
                         char error[TOA_CONFIG_ERROR]);
 
+/*
+ * To be called once, before the first start: what an earlier run that was killed left behind, half
+ * a record at the end of its last file or a pair that holds nothing yet, is taken away, with a
+ * message.
+ */
+void toa_record_recover(const toa_record_config *config);
+
 /* Starts recording; `now` is the engine's time. NULL: `error` says why. */
 toa_record *toa_record_start(const toa_service_config *config, toa_time now,
                              char error[TOA_CONFIG_ERROR]);
