@@ -26,172 +26,28 @@
 
 #include <toa/replay.h>
 
-#include "loop.h"
+#include "daemon.h"
 
 #define CAPTURE "../corpus/cases/showcase.pcap"
 #define VECTORS "../corpus/vectors/query.txt"
 
-enum { PATIENCE_MS = 10000, SAID_MAX = 65536, N_PORTS = 4 };
-
-typedef struct daemon_under_test {
-    pid_t pid;
-    int messages; /* its stderr */
-    char said[SAID_MAX];
-    size_t said_len;
-    uint16_t ports[N_PORTS];
-    size_t n_ports;
-} daemon_under_test;
-
 static toa_replay *replay;
 static toa_frozen frozen;
 
-/* ---- The process ----------------------------------------------------------------------------- */
-
-static void be_the_daemon(const char *config_path, const char *const flags[], size_t n_files)
-{
-    toa_config_maker *maker = malloc(sizeof *maker);
-    if (maker == NULL) {
-        _exit(99);
-    }
-    (void)alarm(120); /* whatever becomes of the test */
-    toa_config_begin(maker);
-    for (; flags[0] != NULL; flags += 2) {
-        if (toa_config_flag(maker, flags[0], flags[1]) != NULL) {
-            _exit(98);
-        }
-    }
-    if (n_files != 0) {
-        const struct rlimit limit = {n_files, n_files};
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    const toa_serve_options options = {config_path, maker, &frozen};
-    _exit((int)toa_serve(&options));
-}
-
-/* Waits until `text` was said; what was said before `from` does not count. */
-static bool says_from(daemon_under_test *daemon, size_t from, const char *text)
-{
-    for (;;) {
-        if (strstr(daemon->said + from, text) != NULL) {
-            return true;
-        }
-        struct pollfd readable = {.fd = daemon->messages, .events = POLLIN};
-        if (poll(&readable, 1, PATIENCE_MS) <= 0) {
-            return false;
-        }
-        ssize_t n = read(daemon->messages, daemon->said + daemon->said_len,
-                         SAID_MAX - 1 - daemon->said_len);
-        if (n <= 0) {
-            return false;
-        }
-        daemon->said_len += (size_t)n;
-        daemon->said[daemon->said_len] = '\0';
-    }
-}
-
-static void must_say(daemon_under_test *daemon, size_t from, const char *text)
-{
-    if (!says_from(daemon, from, text)) {
-        fail_msg("does not say '%s', but:\n%s", text, daemon->said);
-    }
-}
-
-static void launch(daemon_under_test *daemon, const char *config_path, const char *const flags[],
+static void launch(daemon_process *daemon, const char *config_path, const char *const flags[],
                    size_t n_files)
 {
-    int ends[2];
-    memset(daemon, 0, sizeof *daemon);
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    daemon->pid = fork();
-    assert_true(daemon->pid >= 0);
-    if (daemon->pid == 0) {
-        (void)dup2(ends[1], STDERR_FILENO);
-        be_the_daemon(config_path, flags, n_files);
-    }
-    (void)close(ends[1]);
-    daemon->messages = ends[0];
-}
-
-/* The ports that it says it listens on, n of them. */
-static void read_ports(daemon_under_test *daemon, size_t from, size_t n)
-{
-    static const char begin[] = "listening on ";
-    const char *at = daemon->said + from;
-    daemon->n_ports = 0;
-    while (daemon->n_ports < n) {
-        must_say(daemon, (size_t)(at - daemon->said), begin);
-        must_say(daemon, (size_t)(at - daemon->said), "\n");
-        at = strstr(at, begin) + sizeof begin - 1;
-        const char *colon = strchr(at, '\n');
-        while (*colon != ':') {
-            colon--;
-        }
-        daemon->ports[daemon->n_ports++] = (uint16_t)strtoul(colon + 1, NULL, 10);
-    }
-}
-
-static int end(daemon_under_test *daemon, int with)
-{
-    int status = 0;
-    assert_int_equal(kill(daemon->pid, with), 0);
-    assert_int_equal(waitpid(daemon->pid, &status, 0), daemon->pid);
-    (void)close(daemon->messages);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-}
-
-/* ---- The client ------------------------------------------------------------------------------ */
-
-static int client_to(uint16_t port, int family)
-{
-    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    v6.sin6_addr = in6addr_loopback;
-    assert_true(fd >= 0);
-    assert_int_equal(family == AF_INET ? connect(fd, (const struct sockaddr *)&v4, sizeof v4)
-                                       : connect(fd, (const struct sockaddr *)&v6, sizeof v6),
-                     0);
-    return fd;
-}
-
-static ssize_t receive(int fd, uint8_t *out, size_t size, int patience_ms)
-{
-    struct pollfd readable = {.fd = fd, .events = POLLIN};
-    return poll(&readable, 1, patience_ms) == 1 ? recv(fd, out, size, MSG_DONTWAIT) : -1;
-}
-
-static toa_query about(uint32_t id, const char *fake)
-{
-    toa_query query = {.version = 2, .id = id};
-    assert_null(toa_endpoint_parse(fake, strlen(fake), &query.fake));
-    return query;
-}
-
-static void put(int fd, const toa_query *query)
-{
-    uint8_t bytes[TOA_DATAGRAM_MAX];
-    size_t len = toa_query_encode(query, bytes);
-    assert_int_not_equal(len, 0);
-    assert_int_equal(send(fd, bytes, len, 0), (ssize_t)len);
-}
-
-static toa_reply get(int fd)
-{
-    uint8_t bytes[2000];
-    toa_reply reply;
-    ssize_t len = receive(fd, bytes, sizeof bytes, PATIENCE_MS);
-    assert_true(len > 0);
-    assert_int_equal(toa_reply_decode(bytes, (size_t)len, &reply), TOA_FOUND);
-    return reply;
+    const daemon_plan plan = {
+        .config_path = config_path, .flags = flags, .frozen = &frozen, .n_files = n_files};
+    daemon_launch(daemon, &plan);
 }
 
 static void must_answer(int fd)
 {
-    toa_query query = about(4711, "10.0.1.8:40103");
+    toa_query query = client_about(4711, "10.0.1.8:40103");
     char text[TOA_ENDPOINT_TEXT];
-    put(fd, &query);
-    toa_reply reply = get(fd);
+    client_put(fd, &query);
+    toa_reply reply = client_get(fd);
     assert_int_equal(reply.id, 4711);
     (void)toa_endpoint_format(&reply.answer.mapping.client, text);
     assert_string_equal(text, "203.0.113.130:51999");
@@ -217,7 +73,7 @@ static void check_vector(int fd, int marker, const char *name, const uint8_t *by
     assert_int_equal(send(fd, bytes, len, 0), (ssize_t)len);
     if (!sound) {
         must_answer(marker); /* it was taken, and nothing came back: datagrams keep their order */
-        assert_int_equal(receive(fd, got, sizeof got, 0), -1);
+        assert_int_equal(client_receive(fd, got, sizeof got, 0), -1);
         return;
     }
     assert_int_equal(toa_query_decode(bytes, len, &query), TOA_FOUND);
@@ -227,7 +83,7 @@ static void check_vector(int fd, int marker, const char *name, const uint8_t *by
     (void)toa_engine_lookup(frozen.engine, &query.fake,
                             query.server.version == 0 ? NULL : &query.server, frozen.at, &answer);
     size_t wanted_len = toa_reply_encode(&query, &answer, wanted);
-    ssize_t n = receive(fd, got, sizeof got, PATIENCE_MS);
+    ssize_t n = client_receive(fd, got, sizeof got, DAEMON_PATIENCE_MS);
     if (n != (ssize_t)wanted_len || memcmp(got, wanted, wanted_len) != 0) {
         fail_msg("%s: another answer", name);
     }
@@ -235,14 +91,14 @@ static void check_vector(int fd, int marker, const char *name, const uint8_t *by
 
 static void test_vectors(void **state)
 {
-    daemon_under_test daemon;
+    daemon_process daemon;
     char line[1000];
     size_t n = 0;
     FILE *file = fopen(VECTORS, "r");
     (void)state;
     assert_non_null(file);
     launch(&daemon, NULL, one_listen, 0);
-    read_ports(&daemon, 0, 1);
+    daemon_read_ports(&daemon, 0, 1);
     int fd = client_to(daemon.ports[0], AF_INET);
     int marker = client_to(daemon.ports[0], AF_INET);
     while (fgets(line, sizeof line, file) != NULL) {
@@ -270,7 +126,7 @@ static void test_vectors(void **state)
     (void)fclose(file);
     (void)close(fd);
     (void)close(marker);
-    assert_int_equal(end(&daemon, SIGTERM), TOA_SERVE_ENDED);
+    assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED);
 }
 
 static int64_t milliseconds_now(void)
@@ -282,62 +138,62 @@ static int64_t milliseconds_now(void)
 
 static void test_waits(void **state)
 {
-    daemon_under_test daemon;
+    daemon_process daemon;
     (void)state;
     launch(&daemon, NULL, one_listen, 0);
-    read_ports(&daemon, 0, 1);
+    daemon_read_ports(&daemon, 0, 1);
     int fd = client_to(daemon.ports[0], AF_INET);
     int64_t begin = milliseconds_now();
-    toa_query later = about(1, "10.9.9.9:1");
-    toa_query sooner = about(2, "10.9.9.9:1");
-    toa_query known = about(3, "10.0.1.8:40103");
+    toa_query later = client_about(1, "10.9.9.9:1");
+    toa_query sooner = client_about(2, "10.9.9.9:1");
+    toa_query known = client_about(3, "10.0.1.8:40103");
     later.wait_ms = 400;
     sooner.wait_ms = 200;
     known.wait_ms = 60000;
-    put(fd, &later);
-    put(fd, &sooner);
-    put(fd, &known);
-    assert_int_equal(get(fd).id, 3);
+    client_put(fd, &later);
+    client_put(fd, &sooner);
+    client_put(fd, &known);
+    assert_int_equal(client_get(fd).id, 3);
     assert_true(milliseconds_now() - begin < 200 || getenv("TOA_SLOW") != NULL);
-    toa_reply reply = get(fd);
+    toa_reply reply = client_get(fd);
     assert_int_equal(reply.id, 2);
     assert_int_equal(reply.answer.word, TOA_NEVER_SEEN);
     assert_true(milliseconds_now() - begin >= 200);
-    assert_int_equal(get(fd).id, 1);
+    assert_int_equal(client_get(fd).id, 1);
     assert_true(milliseconds_now() - begin >= 400);
     (void)close(fd);
-    assert_int_equal(end(&daemon, SIGINT), TOA_SERVE_ENDED);
+    assert_int_equal(daemon_end(&daemon, SIGINT), TOA_SERVE_ENDED);
 }
 
 static void test_a_full_table_answers_early(void **state)
 {
     static const char *const flags[] = {"listen", "127.0.0.1:0", "held", "3", NULL};
-    daemon_under_test daemon;
+    daemon_process daemon;
     (void)state;
     launch(&daemon, NULL, flags, 0);
-    read_ports(&daemon, 0, 1);
+    daemon_read_ports(&daemon, 0, 1);
     int fd = client_to(daemon.ports[0], AF_INET);
     for (uint32_t i = 1; i <= 5; i++) {
-        toa_query query = about(i, "10.9.9.9:1");
+        toa_query query = client_about(i, "10.9.9.9:1");
         query.wait_ms = 60000;
-        put(fd, &query);
+        client_put(fd, &query);
     }
-    assert_int_equal(get(fd).id, 4);
-    assert_int_equal(get(fd).id, 5);
+    assert_int_equal(client_get(fd).id, 4);
+    assert_int_equal(client_get(fd).id, 5);
     assert_int_equal(kill(daemon.pid, SIGUSR1), 0);
-    must_say(&daemon, 0, "3 waited, 3 wait now, 3 at most at once, 2 found no room to wait");
+    daemon_must_say(&daemon, 0, "3 waited, 3 wait now, 3 at most at once, 2 found no room to wait");
     (void)close(fd);
-    assert_int_equal(end(&daemon, SIGTERM), TOA_SERVE_ENDED); /* questions wait, it ends */
+    assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED); /* questions wait, it ends */
 }
 
 static void test_garbage_does_no_harm(void **state)
 {
-    daemon_under_test daemon;
+    daemon_process daemon;
     uint8_t bytes[2000];
     uint32_t random = 3;
     (void)state;
     launch(&daemon, NULL, one_listen, 0);
-    read_ports(&daemon, 0, 1);
+    daemon_read_ports(&daemon, 0, 1);
     int fd = client_to(daemon.ports[0], AF_INET);
     int other = client_to(daemon.ports[0], AF_INET);
     for (size_t i = 0; i < 200000; i++) {
@@ -350,42 +206,42 @@ static void test_garbage_does_no_harm(void **state)
         len += len == TOA_QUERY_V1_LEN;
         (void)send(fd, bytes, len, MSG_DONTWAIT);
         if (i % 20000 == 0) {
-            toa_query query = about(1, "10.0.1.8:40103");
-            put(other, &query); /* may be lost in the flood */
+            toa_query query = client_about(1, "10.0.1.8:40103");
+            client_put(other, &query); /* may be lost in the flood */
         }
     }
     struct timespec moment = {.tv_nsec = 300000000};
     (void)nanosleep(&moment, NULL);
-    while (receive(other, bytes, sizeof bytes, 0) >= 0) {
+    while (client_receive(other, bytes, sizeof bytes, 0) >= 0) {
     }
     must_answer(other);
-    assert_int_equal(receive(fd, bytes, sizeof bytes, 0), -1); /* no answer to any of them */
+    assert_int_equal(client_receive(fd, bytes, sizeof bytes, 0), -1); /* no answer to any of them */
     (void)close(fd);
     (void)close(other);
-    assert_int_equal(end(&daemon, SIGTERM), TOA_SERVE_ENDED);
+    assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED);
 }
 
 static void test_a_thousand_clients(void **state)
 {
     enum { CLIENTS = 1000 };
     const struct rlimit limit = {4096, 4096};
-    daemon_under_test daemon;
+    daemon_process daemon;
     int *fds = malloc(CLIENTS * sizeof fds[0]);
     (void)state;
     assert_non_null(fds);
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     launch(&daemon, NULL, one_listen, 0);
-    read_ports(&daemon, 0, 1);
+    daemon_read_ports(&daemon, 0, 1);
     for (uint32_t i = 0; i < CLIENTS; i++) {
         fds[i] = client_to(daemon.ports[0], AF_INET);
     }
     for (uint32_t round = 0; round < 5; round++) {
         for (uint32_t i = 0; i < CLIENTS; i++) {
-            toa_query query = about(round * CLIENTS + i, "10.0.1.8:40103");
-            put(fds[i], &query);
+            toa_query query = client_about(round * CLIENTS + i, "10.0.1.8:40103");
+            client_put(fds[i], &query);
         }
         for (uint32_t i = 0; i < CLIENTS; i++) {
-            toa_reply reply = get(fds[i]);
+            toa_reply reply = client_get(fds[i]);
             assert_int_equal(reply.id, round * CLIENTS + i);
             assert_int_equal(reply.answer.word, TOA_FOUND);
         }
@@ -394,7 +250,7 @@ static void test_a_thousand_clients(void **state)
         (void)close(fds[i]);
     }
     free(fds);
-    assert_int_equal(end(&daemon, SIGTERM), TOA_SERVE_ENDED);
+    assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED);
 }
 
 static void test_several_sockets(void **state)
@@ -402,10 +258,10 @@ static void test_several_sockets(void **state)
     static const char *const flags[] = {"listen", "127.0.0.1:0", "listen", "127.0.0.2:0",
                                         "listen", "0.0.0.0:0",   "allow",  "127.0.0.0/8",
                                         "allow",  "::1",         NULL};
-    daemon_under_test daemon;
+    daemon_process daemon;
     (void)state;
     launch(&daemon, NULL, flags, 0);
-    read_ports(&daemon, 0, 3);
+    daemon_read_ports(&daemon, 0, 3);
     int first = client_to(daemon.ports[0], AF_INET);
     must_answer(first);
     int wildcard = client_to(daemon.ports[2], AF_INET);
@@ -415,54 +271,54 @@ static void test_several_sockets(void **state)
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 0x40);
     assert_int_equal(connect(wildcard, (const struct sockaddr *)&to, sizeof to), 0);
     must_answer(wildcard);
-    toa_query held = about(9, "10.9.9.9:1");
+    toa_query held = client_about(9, "10.9.9.9:1");
     held.wait_ms = 1;
-    put(wildcard, &held);
-    assert_int_equal(get(wildcard).id, 9);
+    client_put(wildcard, &held);
+    assert_int_equal(client_get(wildcard).id, 9);
     (void)close(first);
     (void)close(wildcard);
-    assert_int_equal(end(&daemon, SIGTERM), TOA_SERVE_ENDED);
+    assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED);
 }
 
 static void test_ip6(void **state)
 {
     static const char *const flags[] = {"listen", "[::1]:0", NULL};
-    daemon_under_test daemon;
+    daemon_process daemon;
     (void)state;
     launch(&daemon, NULL, flags, 0);
-    if (!says_from(&daemon, 0, "listening on [::1]:")) {
+    if (!daemon_says(&daemon, 0, "listening on [::1]:")) {
         (void)close(daemon.messages);
         assert_int_equal(waitpid(daemon.pid, NULL, 0), daemon.pid);
         print_message("IPv6 is not there; not tested\n");
         skip();
     }
-    read_ports(&daemon, 0, 1);
+    daemon_read_ports(&daemon, 0, 1);
     int fd = client_to(daemon.ports[0], AF_INET6);
     must_answer(fd);
-    toa_query held = about(9, "10.9.9.9:1");
+    toa_query held = client_about(9, "10.9.9.9:1");
     held.wait_ms = 1;
-    put(fd, &held);
-    assert_int_equal(get(fd).id, 9);
+    client_put(fd, &held);
+    assert_int_equal(client_get(fd).id, 9);
     (void)close(fd);
-    assert_int_equal(end(&daemon, SIGTERM), TOA_SERVE_ENDED);
+    assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED);
 }
 
 static void test_who_is_not_allowed_hears_nothing(void **state)
 {
     static const char *const flags[] = {"listen", "127.0.0.1:0", "allow", "10.0.0.0/8", NULL};
-    daemon_under_test daemon;
+    daemon_process daemon;
     uint8_t bytes[100];
-    toa_query query = about(1, "10.0.1.8:40103");
+    toa_query query = client_about(1, "10.0.1.8:40103");
     (void)state;
     launch(&daemon, NULL, flags, 0);
-    read_ports(&daemon, 0, 1);
+    daemon_read_ports(&daemon, 0, 1);
     int fd = client_to(daemon.ports[0], AF_INET);
-    put(fd, &query);
-    assert_int_equal(receive(fd, bytes, sizeof bytes, 200), -1);
+    client_put(fd, &query);
+    assert_int_equal(client_receive(fd, bytes, sizeof bytes, 200), -1);
     assert_int_equal(kill(daemon.pid, SIGUSR1), 0);
-    must_say(&daemon, 0, "1 from askers that are not allowed");
+    daemon_must_say(&daemon, 0, "1 from askers that are not allowed");
     (void)close(fd);
-    assert_int_equal(end(&daemon, SIGTERM), TOA_SERVE_ENDED);
+    assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED);
 }
 
 static void write_config(const char *path, const char *text)
@@ -473,11 +329,11 @@ static void write_config(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-static size_t hang_up(daemon_under_test *daemon, const char *says)
+static size_t hang_up(daemon_process *daemon, const char *says)
 {
     size_t from = daemon->said_len;
     assert_int_equal(kill(daemon->pid, SIGHUP), 0);
-    must_say(daemon, from, says);
+    daemon_must_say(daemon, from, says);
     return from;
 }
 
@@ -485,9 +341,9 @@ static void test_reload(void **state)
 {
     static const char *const none[] = {NULL};
     char path[] = "/tmp/toa-test-serve-XXXXXX";
-    daemon_under_test daemon;
+    daemon_process daemon;
     uint8_t bytes[100];
-    toa_query query = about(1, "10.0.1.8:40103");
+    toa_query query = client_about(1, "10.0.1.8:40103");
     (void)state;
     int made = mkstemp(path);
     assert_true(made >= 0);
@@ -495,18 +351,18 @@ static void test_reload(void **state)
     assert_int_equal(chmod(path, 0644), 0); /* it is read again as nobody */
     write_config(path, "ServerListenPortList=443\nListen=127.0.0.1:0\n");
     launch(&daemon, path, none, 0);
-    read_ports(&daemon, 0, 1);
+    daemon_read_ports(&daemon, 0, 1);
     int fd = client_to(daemon.ports[0], AF_INET);
     must_answer(fd);
 
     write_config(path, "ServerListenPortList=443\nListn=127.0.0.1:0\n");
     size_t from = hang_up(&daemon, "not reloaded; the old configuration goes on");
-    must_say(&daemon, from, ":2: 'Listn': unknown key");
+    daemon_must_say(&daemon, from, ":2: 'Listn': unknown key");
     must_answer(fd);
 
     write_config(path, "ServerListenPortList=443\nListen=127.0.0.1:0 192.0.2.99:1\nAllow=::/0\n");
     from = hang_up(&daemon, "not reloaded; the old configuration goes on");
-    must_say(&daemon, from, "cannot listen on 192.0.2.99:1");
+    daemon_must_say(&daemon, from, "cannot listen on 192.0.2.99:1");
     must_answer(fd); /* who may ask is as before, too */
 
     write_config(path, "ServerListenPortList=443\nListen=127.0.0.1:0 127.0.0.2:0\n");
@@ -516,15 +372,15 @@ static void test_reload(void **state)
 
     write_config(path, "ServerListenPortList=443\nListen=127.0.0.1:0\nAllow=10.0.0.0/8\n");
     (void)hang_up(&daemon, "reloaded: ");
-    put(fd, &query);
-    assert_int_equal(receive(fd, bytes, sizeof bytes, 200), -1);
+    client_put(fd, &query);
+    assert_int_equal(client_receive(fd, bytes, sizeof bytes, 200), -1);
 
     write_config(path, "ServerListenPortList=443\nListen=127.0.0.2:0\n");
     from = daemon.said_len;
     (void)hang_up(&daemon, "reloaded: ");
-    read_ports(&daemon, from, 1);
+    daemon_read_ports(&daemon, from, 1);
     (void)close(fd);
-    assert_int_equal(end(&daemon, SIGTERM), TOA_SERVE_ENDED);
+    assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED);
     assert_int_equal(unlink(path), 0);
 }
 
@@ -532,7 +388,7 @@ static void test_the_limit_of_file_descriptors(void **state)
 {
     static const char *const none[] = {NULL};
     char path[] = "/tmp/toa-test-serve-XXXXXX";
-    daemon_under_test daemon;
+    daemon_process daemon;
     (void)state;
     int made = mkstemp(path);
     assert_true(made >= 0);
@@ -544,17 +400,17 @@ static void test_the_limit_of_file_descriptors(void **state)
     assert_true(next >= 0);
     (void)close(next);
     launch(&daemon, path, none, (size_t)next + 6);
-    read_ports(&daemon, 0, 1);
+    daemon_read_ports(&daemon, 0, 1);
     int fd = client_to(daemon.ports[0], AF_INET);
     write_config(path, "ServerListenPortList=443\nListen=127.0.0.1:0 127.0.0.2:0 127.0.0.3:0 "
                        "127.0.0.4:0 127.0.0.5:0 127.0.0.6:0 127.0.0.7:0\n");
     for (size_t i = 0; i < 20; i++) {
         size_t from = hang_up(&daemon, "not reloaded; the old configuration goes on");
-        must_say(&daemon, from, "Too many open files");
+        daemon_must_say(&daemon, from, "Too many open files");
         must_answer(fd);
     }
     (void)close(fd);
-    assert_int_equal(end(&daemon, SIGTERM), TOA_SERVE_ENDED);
+    assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED);
     assert_int_equal(unlink(path), 0);
 }
 
@@ -575,10 +431,10 @@ static void test_what_cannot_start(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        daemon_under_test daemon;
+        daemon_process daemon;
         int status = 0;
         launch(&daemon, rows[i].config_path, rows[i].flags, 0);
-        must_say(&daemon, 0, rows[i].says);
+        daemon_must_say(&daemon, 0, rows[i].says);
         assert_int_equal(waitpid(daemon.pid, &status, 0), daemon.pid);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), rows[i].result);
