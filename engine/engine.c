@@ -6,32 +6,8 @@
 
 #include <string.h>
 
-#include "table.h"
-
-/* A segment that toa_engine_expect was told of. */
-typedef struct toa_expected {
-    toa_endpoint source;
-    uint64_t hash;
-    toa_outlook outlook;
-} toa_expected;
-
-enum { EXPECTED_MAX = 32 };
-
-struct toa_engine {
-    toa_config config;
-    toa_table table;
-    uint64_t n_opened;
-    size_t n_expected;
-    size_t next_expected;
-    toa_expected expected[EXPECTED_MAX];
-    _Atomic toa_time now; /* the latest time seen */
-    _Atomic uint64_t verdicts[TOA_N_WORDS];
-    _Atomic uint64_t replaced;
-    _Atomic uint64_t broken_rest;
-    _Atomic uint64_t several;
-    _Atomic uint64_t time_backwards;
-    _Atomic uint64_t pushed[4]; /* by toa_worth */
-};
+#include "search.h"
+#include "state.h"
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
@@ -124,46 +100,15 @@ static toa_time time_advance(toa_engine *engine, toa_time now)
     return now;
 }
 
-/* As much of a span as a toa_time holds. */
-static toa_time age_of(uint64_t span)
-{
-    return span > INT64_MAX ? INT64_MAX : (toa_time)span;
-}
-
 /* ---- Clearing -------------------------------------------------------------------------------- */
-
-/*
- * Endpoint by endpoint, for an initialiser of more than a hundred bytes becomes one slow
- * instruction (x86's rep stos, gcc 12 at -O2): cleared so, an event, an answer and a record were a
- * fifth of the time of a frame and of a lookup.
- */
-static const toa_endpoint nobody;
-
-static inline void mapping_clear(toa_mapping *mapping)
-{
-    mapping->client = nobody;
-    mapping->vip = nobody;
-    mapping->kind = 0;
-    mapping->carrier = TOA_CARRIER_NONE;
-}
 
 static inline void event_clear(toa_event *event)
 {
-    event->fake = nobody;
-    event->server = nobody;
-    mapping_clear(&event->mapping);
-    mapping_clear(&event->former);
+    event->fake = toa_nobody;
+    event->server = toa_nobody;
+    toa_mapping_clear(&event->mapping);
+    toa_mapping_clear(&event->former);
     event->replaced = false;
-}
-
-static inline void answer_clear(toa_answer *answer)
-{
-    mapping_clear(&answer->mapping);
-    mapping_clear(&answer->former);
-    answer->server = nobody;
-    answer->age = 0;
-    answer->options_free = 0;
-    answer->ambiguous = false;
 }
 
 /* ---- Records --------------------------------------------------------------------------------- */
@@ -193,11 +138,9 @@ static toa_mapping record_mapping(const toa_record *record)
     };
 }
 
-/* Whether the record's mapping answers at `now`. */
 static bool record_live(const toa_record *record, const toa_config *config, toa_time now)
 {
-    toa_rank rank = toa_record_rank(record, config->hold);
-    return rank.mapping && (rank.held || toa_time_since(rank.at, now) < (uint64_t)config->ttl);
+    return toa_rank_live(toa_record_rank(record, config->hold), config, now);
 }
 
 /* ---- The writer: one segment ----------------------------------------------------------------- */
@@ -247,8 +190,8 @@ static void record_open(passage *at, uint8_t state)
     }
     record->fake = at->segment->source;
     record->server = at->segment->destination;
-    record->client = nobody;
-    record->vip = nobody;
+    record->client = toa_nobody;
+    record->vip = toa_nobody;
     record->isn = at->segment->seq;
     record->syn_data_len = at->segment->data_len;
     record->kind = 0;
@@ -397,11 +340,14 @@ static bool from_server(const passage *at)
 {
     const toa_table *table = &at->engine->table;
     const toa_endpoint *client = &at->segment->destination;
+    toa_packed packed;
     toa_record record;
-    toa_place place =
-        toa_table_find(table, toa_table_hash(table, client), client, &at->segment->source);
-    return place != TOA_NO_PLACE && toa_table_read(table, place, &record) &&
-           (record.state & RECORD_SYN_SEEN) != 0;
+    if (toa_table_find(table, toa_table_hash(table, client), client, &at->segment->source,
+                       &packed) == TOA_NO_PLACE) {
+        return false;
+    }
+    toa_packed_record(&packed, &record);
+    return (record.state & RECORD_SYN_SEEN) != 0;
 }
 
 /* Neither SYN nor FIN nor RST, of a flow without a record: opens one if its TOA is believed. */
@@ -558,9 +504,11 @@ static void find_record(passage *at)
         at->vacancy = expected->outlook.vacancy;
         return;
     }
-    at->place = toa_table_find(table, at->hash, &at->segment->source, &at->segment->destination);
+    toa_packed packed;
+    at->place =
+        toa_table_find(table, at->hash, &at->segment->source, &at->segment->destination, &packed);
     if (at->place != TOA_NO_PLACE) {
-        (void)toa_table_read(table, at->place, &at->record);
+        toa_packed_record(&packed, &at->record);
         at->in_handshake = syn || first_after_syn(&at->record, at->segment->seq);
     } else if (syn) {
         vacancy_find(at);
@@ -578,7 +526,7 @@ static toa_word judge(passage *at)
         return watched(config, &segment->source) ? TOA_PASS : TOA_FOREIGN;
     }
     if ((flags & TOA_TCP_SYN) != 0 && (flags & TOA_TCP_RST) == 0 && flags != TOA_TCP_SYN) {
-        return TOA_PASS; /* a server's SYN-ACK, or SYN and FIN together, which nobody accepts */
+        return TOA_PASS; /* a server's SYN-ACK, or SYN and FIN together, which toa_nobody accepts */
     }
     at->event->fake = segment->source;
     at->event->server = segment->destination;
@@ -648,177 +596,4 @@ void toa_engine_expect(toa_engine *engine, const toa_segment *segments, size_t n
         bool opens = (segments[i].flags & TOA_TCP_SYN) != 0;
         toa_table_look(table, expected->hash, opens, now, engine->config.ttl, &expected->outlook);
     }
-}
-
-/* ---- Readers --------------------------------------------------------------------------------- */
-
-/* ::ffff:1.2.3.4, as a socket for both versions gives it, is 1.2.3.4 (RFC 4291, 2.5.5.2): then
- * `room` is that, and else the endpoint is what it is. */
-static const toa_endpoint *unmapped(const toa_endpoint *endpoint, toa_endpoint *room)
-{
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    if (endpoint->version != 6 || memcmp(endpoint->ip, mapped, sizeof mapped) != 0) {
-        return endpoint;
-    }
-    *room = (toa_endpoint){.port = endpoint->port, .version = 4, .has_port = endpoint->has_port};
-    memcpy(room->ip, endpoint->ip + sizeof mapped, 4);
-    return room;
-}
-
-/* Why a record that has no live mapping has none. */
-static void answer_miss(const toa_record *record, const toa_config *config, toa_time now,
-                        toa_answer *answer)
-{
-    answer->age = age_of(toa_time_since(record->opened_at, now));
-    if ((record->state & RECORD_CONTRADICTED) != 0) {
-        answer->word = TOA_CONFLICT;
-    } else if (record->client.version != 0) {
-        toa_rank rank = toa_record_rank(record, config->hold);
-        answer->word = TOA_EXPIRED;
-        answer->age = age_of(toa_time_since(rank.at, now) - (uint64_t)config->ttl);
-        answer->former = record_mapping(record);
-    } else if (record->reason != TOA_PENDING) {
-        answer->word = (toa_word)record->reason;
-    } else if ((record->state & RECORD_HANDSHAKE_OVER) != 0) {
-        answer->word = TOA_NO_OPTION;
-        answer->options_free = record->options_free;
-    } else {
-        answer->word = TOA_PENDING;
-    }
-}
-
-static void answer_found(const toa_record *record, toa_time now, toa_answer *answer)
-{
-    answer->word = TOA_FOUND;
-    answer->mapping = record_mapping(record);
-    answer->age = age_of(toa_time_since(record->taught_at, now));
-}
-
-/* The flows of one fake endpoint: the newest with a live mapping, and the newest without. */
-typedef struct choice {
-    toa_record records[3];
-    unsigned live;
-    unsigned miss;
-    unsigned room; /* for the next to be read */
-    bool any_live;
-    bool any_miss;
-    bool ambiguous; /* live ones name several clients */
-} choice;
-
-/* Weighs the record that stands in the room. */
-static void choose(choice *chosen, bool live)
-{
-    unsigned *best = live ? &chosen->live : &chosen->miss;
-    bool *any = live ? &chosen->any_live : &chosen->any_miss;
-    const toa_record *next = &chosen->records[chosen->room];
-    const toa_record *old = &chosen->records[*best];
-    if (live && *any && !toa_endpoint_equal(&old->client, &next->client)) {
-        chosen->ambiguous = true;
-    }
-    if (!*any || next->serial > old->serial) {
-        unsigned former = *best;
-        *best = chosen->room;
-        chosen->room = former;
-        *any = true;
-    }
-}
-
-/*
- * The record that answers; *live says whether by its mapping. A newer flow without a mapping makes
- * an older one's doubtful, and where that one is closed it is surely the newer that is asked about.
- */
-static const toa_record *choice_made(choice *chosen, bool *live)
-{
-    const toa_record *mapped = &chosen->records[chosen->live];
-    const toa_record *missed = &chosen->records[chosen->miss];
-    bool newer_missed = chosen->any_miss && (!chosen->any_live || missed->serial > mapped->serial);
-    *live = chosen->any_live && !(newer_missed && (mapped->state & RECORD_CLOSED) != 0);
-    chosen->ambiguous = chosen->ambiguous || newer_missed;
-    return *live ? mapped : missed;
-}
-
-static void choose_flow(const toa_engine *engine, uint64_t hash, const toa_endpoint *fake,
-                        const toa_endpoint *server, toa_time now, choice *chosen)
-{
-    toa_candidates found;
-    toa_table_candidates(&engine->table, hash, &found);
-    for (size_t i = 0; i < found.n; i++) {
-        toa_record *record = &chosen->records[chosen->room];
-        if (toa_table_read(&engine->table, found.places[i], record) &&
-            toa_endpoint_equal(&record->fake, fake) &&
-            (server == NULL || toa_endpoint_equal(&record->server, server))) {
-            choose(chosen, record_live(record, &engine->config, now));
-        }
-    }
-}
-
-toa_word toa_engine_lookup(const toa_engine *engine, const toa_endpoint *fake,
-                           const toa_endpoint *server, toa_time now, toa_answer *answer)
-{
-    toa_endpoint rooms[2];
-    const toa_endpoint *peer = unmapped(fake, &rooms[0]);
-    const toa_endpoint *local = server == NULL ? NULL : unmapped(server, &rooms[1]);
-    uint64_t hash = toa_table_hash(&engine->table, peer);
-    choice chosen;
-    toa_time latest = toa_engine_now(engine);
-
-    bool live = false;
-
-    chosen.live = 0; /* field by field: the records are written before they are read */
-    chosen.miss = 1;
-    chosen.room = 2;
-    chosen.any_live = false;
-    chosen.any_miss = false;
-    chosen.ambiguous = false;
-    now = now < latest ? latest : now;
-    choose_flow(engine, hash, peer, local, now, &chosen);
-    answer_clear(answer);
-    if (!chosen.any_live && !chosen.any_miss) {
-        answer->word = toa_table_lost(&engine->table, hash) ? TOA_REPLACED : TOA_NEVER_SEEN;
-        return answer->word;
-    }
-    const toa_record *record = choice_made(&chosen, &live);
-    answer->server = record->server;
-    if (!live) {
-        answer_miss(record, &engine->config, now, answer);
-        return answer->word;
-    }
-    answer_found(record, now, answer);
-    answer->ambiguous = chosen.ambiguous;
-    return answer->word;
-}
-
-bool toa_engine_flow(const toa_engine *engine, size_t i, toa_time now, toa_endpoint *fake,
-                     toa_answer *answer)
-{
-    toa_record record;
-    toa_time latest = toa_engine_now(engine);
-    now = now < latest ? latest : now;
-    if (i >= toa_engine_records(engine) || !toa_table_read(&engine->table, i, &record)) {
-        return false;
-    }
-    answer_clear(answer);
-    if (record_live(&record, &engine->config, now)) {
-        answer_found(&record, now, answer);
-    } else {
-        answer_miss(&record, &engine->config, now, answer);
-    }
-    answer->server = record.server;
-    *fake = record.fake;
-    return true;
-}
-
-size_t toa_engine_live(const toa_engine *engine, toa_time now)
-{
-    size_t n = 0;
-    toa_record record;
-    toa_time latest = toa_engine_now(engine);
-    now = now < latest ? latest : now;
-    for (toa_place place = 0; place < toa_engine_records(engine); place++) {
-        if (toa_table_read(&engine->table, place, &record) &&
-            record_live(&record, &engine->config, now)) {
-            n++;
-        }
-    }
-    return n;
 }

@@ -2,28 +2,7 @@
 
 #include <string.h>
 
-#include "hash.h"
-
-/* Four bytes, the first in the lowest bits. */
-static inline uint64_t word4(const uint8_t *bytes)
-{
-    return (uint64_t)bytes[0] | (uint64_t)bytes[1] << 8 | (uint64_t)bytes[2] << 16 |
-           (uint64_t)bytes[3] << 24;
-}
-
-/* Of the address's 4 or 16 bytes, and of the port's two in network order. */
-uint64_t toa_table_hash(const toa_table *table, const toa_endpoint *fake)
-{
-    toa_sip sip = toa_sip_begin(table->hash_key);
-    const uint8_t *ip = fake->ip;
-    uint64_t port = (uint64_t)fake->port >> 8 | (fake->port & UINT64_C(0xff)) << 8;
-    if (fake->version == 4) {
-        return toa_sip_end(&sip, word4(ip) | port << 32, 6);
-    }
-    toa_sip_word(&sip, word4(ip) | word4(ip + 4) << 32);
-    toa_sip_word(&sip, word4(ip + 8) | word4(ip + 12) << 32);
-    return toa_sip_end(&sip, port, 18);
-}
+#include "search.h"
 
 void toa_table_init(toa_table *table, void *memory, size_t n_records, const uint64_t hash_key[2],
                     toa_hold hold)
@@ -45,129 +24,29 @@ void toa_table_init(toa_table *table, void *memory, size_t n_records, const uint
     memset(buckets, 0, n_buckets * (sizeof(toa_bucket) + sizeof table->tags[0]));
 }
 
-/* ---- Where a flow may be --------------------------------------------------------------------- */
-
-static size_t first_bucket(const toa_table *table, uint64_t hash)
+bool toa_table_read(const toa_table *table, toa_place place, toa_packed *out)
 {
-    return hash & table->mask;
-}
-
-/* One of the 15 next to it, so that the tags of both are in one line or in two that are neighbours;
- * of fewer, some would be full while most are half empty. */
-static size_t second_bucket(const toa_table *table, uint64_t hash)
-{
-    size_t away = hash >> 32 & 15 & table->mask;
-    return first_bucket(table, hash) ^ (away == 0 ? 1 : away);
-}
-
-static uint64_t tag_of(uint64_t hash)
-{
-    uint64_t tag = hash >> 56;
-    return tag == 0 ? 1 : tag;
-}
-
-static uint16_t id_of(uint64_t hash)
-{
-    return (uint16_t)(hash >> 40);
-}
-
-/* A bucket's tags are eight bytes of a word, called lanes. */
-#define LANES UINT64_C(0x0101010101010101)
-#define MARKS (LANES << 7)
-
-/* Marks the lanes that are `tag`: their highest bits. */
-static inline uint64_t lanes_equal(uint64_t tags, uint64_t tag)
-{
-    uint64_t differ = tags ^ tag * LANES;
-    return ~(((differ & ~MARKS) + ~MARKS) | differ | ~MARKS);
-}
-
-static inline uint64_t lanes_free(uint64_t tags)
-{
-    return lanes_equal(tags, 0);
-}
-
-static inline unsigned lanes_count(uint64_t marks)
-{
-    return (unsigned)((marks >> 7) * LANES >> 56);
-}
-
-/* The lowest lane that is marked, and the mark taken away: no loop over lanes that are not. */
-static inline size_t lane_take(uint64_t *marks)
-{
-    /* A mark, moved down, is 2^(8 lane): moves the summand with `lane` to the top three bits. */
-    const uint64_t numbers = UINT64_C(1) << 53 | UINT64_C(2) << 45 | UINT64_C(3) << 37 |
-                             UINT64_C(4) << 29 | UINT64_C(5) << 21 | UINT64_C(6) << 13 |
-                             UINT64_C(7) << 5;
-    uint64_t lowest = *marks & (~*marks + 1);
-    *marks ^= lowest;
-    return (size_t)((lowest >> 7) * numbers >> 61);
-}
-
-static inline uint64_t tags_load(const toa_table *table, size_t bucket)
-{
-    return atomic_load_explicit(&table->tags[bucket], memory_order_acquire);
-}
-
-/* The places of one flow's hash, from both buckets. */
-typedef struct search {
-    size_t buckets[2];
-    uint64_t marks[2];
-} search;
-
-static inline search search_begin(const toa_table *table, uint64_t hash)
-{
-    const size_t first = first_bucket(table, hash);
-    const size_t second = second_bucket(table, hash);
-    const uint64_t tag = tag_of(hash);
-    return (search){.buckets = {first, second},
-                    .marks = {lanes_equal(tags_load(table, first), tag),
-                              lanes_equal(tags_load(table, second), tag)}};
-}
-
-/* The next place; TOA_NO_PLACE when there is none. */
-static inline toa_place search_next(search *at)
-{
-    if ((at->marks[0] | at->marks[1]) == 0) {
-        return TOA_NO_PLACE;
-    }
-    const size_t i = at->marks[0] == 0;
-    return at->buckets[i] * TOA_BUCKET_RECORDS + lane_take(&at->marks[i]);
-}
-
-void toa_table_candidates(const toa_table *table, uint64_t hash, toa_candidates *out)
-{
-    search at = search_begin(table, hash);
-    out->n = 0;
-    for (toa_place place = search_next(&at); place != TOA_NO_PLACE; place = search_next(&at)) {
-        out->places[out->n++] = place;
-    }
-}
-
-bool toa_table_read(const toa_table *table, toa_place place, toa_record *out)
-{
-    const uint64_t tags = tags_load(table, place / TOA_BUCKET_RECORDS);
+    const uint64_t tags = toa_tags_(table, place / TOA_BUCKET_RECORDS);
     if ((tags >> place % TOA_BUCKET_RECORDS * 8 & 0xff) == 0) {
         return false;
     }
-    toa_slot_read(&table->slots[place], &table->rests[place], out);
+    toa_table_copy(table, place, out);
     return true;
 }
 
 toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,
-                         const toa_endpoint *server)
+                         const toa_endpoint *server, toa_packed *out)
 {
-    search at = search_begin(table, hash);
-    toa_place place = search_next(&at);
-    if (place == TOA_NO_PLACE) {
-        return TOA_NO_PLACE;
+    toa_search at = toa_search_begin(table, hash);
+    toa_place place = toa_search_next(&at);
+    while (place != TOA_NO_PLACE) {
+        toa_table_copy(table, place, out);
+        if (toa_packed_is(out, fake, server)) {
+            return place;
+        }
+        place = toa_search_next(&at);
     }
-    const toa_slot_key key = toa_slot_key_of(fake, server);
-    while (place != TOA_NO_PLACE &&
-           !toa_slot_is(&table->slots[place], &table->rests[place], &key)) {
-        place = search_next(&at);
-    }
-    return place;
+    return TOA_NO_PLACE;
 }
 
 /* ---- Who goes -------------------------------------------------------------------------------- */
@@ -231,9 +110,9 @@ static inline view view_of(const toa_table *table, size_t bucket)
 /* The whole time of record `i`, where its tick does not do. */
 static toa_time time_of(const view *at, size_t i)
 {
-    toa_record record;
-    toa_slot_read(&at->table->slots[at->first + i], &at->table->rests[at->first + i], &record);
-    return toa_record_rank(&record, at->table->hold).at;
+    toa_packed packed;
+    toa_table_copy(at->table, at->first + i, &packed);
+    return toa_packed_rank(&packed, at->table->hold).at;
 }
 
 /* Whether record `i` has a later time than this. */
@@ -326,16 +205,25 @@ static toa_vacancy claim_full(const toa_table *table, const size_t buckets[2], t
                          .near = offers[0].near || offers[1].near};
 }
 
+/* Free places in a bucket from which on it is taken without a look at the other. */
+enum { MOSTLY_EMPTY = 4 };
+
 toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl)
 {
-    const size_t buckets[2] = {first_bucket(table, hash), second_bucket(table, hash)};
-    uint64_t free[2] = {lanes_free(tags_load(table, buckets[0])),
-                        lanes_free(tags_load(table, buckets[1]))};
+    const size_t buckets[2] = {toa_first_bucket_(table, hash), toa_second_bucket_(table, hash)};
+    uint64_t free[2] = {toa_lanes_free_(toa_tags_(table, buckets[0])),
+                        toa_lanes_free_(toa_tags_(table, buckets[1]))};
     if ((free[0] | free[1]) == 0) {
         return claim_full(table, buckets, now, ttl);
     }
-    const size_t i = lanes_count(free[1]) > lanes_count(free[0]);
-    return (toa_vacancy){.place = buckets[i] * TOA_BUCKET_RECORDS + lane_take(&free[i]),
+    const uint64_t preferred = UINT64_C(0x80) << toa_preferred_record_(hash) * 8;
+    const unsigned n_free[2] = {toa_lanes_count_(free[0]), toa_lanes_count_(free[1])};
+    size_t i = n_free[1] > n_free[0];
+    if (n_free[0] >= MOSTLY_EMPTY && (free[0] & preferred) != 0) {
+        i = 0;
+        free[0] = preferred;
+    }
+    return (toa_vacancy){.place = buckets[i] * TOA_BUCKET_RECORDS + toa_lane_take_(&free[i]),
                          .worth = TOA_WORTH_FREE};
 }
 
@@ -343,43 +231,32 @@ void toa_table_write(toa_table *table, toa_place place, uint64_t hash, const toa
 {
     const size_t index = place / TOA_BUCKET_RECORDS;
     const unsigned i = place % TOA_BUCKET_RECORDS;
-    const uint64_t tags = tags_load(table, index);
+    const uint64_t tags = toa_tags_(table, index);
     const uint64_t others = tags & ~(UINT64_C(0xff) << 8 * i);
 
     toa_slot_write(&table->slots[place], &table->rests[place], table->n_written++, record);
-    atomic_store_explicit(&table->tags[index], others | tag_of(hash) << 8 * i,
+    atomic_store_explicit(&table->tags[index], others | toa_tag_(hash) << 8 * i,
                           memory_order_release);
-    table->buckets[index].ids[i] = id_of(hash);
+    table->buckets[index].ids[i] = toa_id_(hash);
     order_write(table, index, i, others != tags, toa_record_rank(record, table->hold));
 }
 
 /* ---- What will be needed -----------------------------------------------------------------------
  */
 
-/* C11 has no word for this. To load the line instead, and not use it, makes the processor wait for
- * it before long. */
-static inline void fetch(const void *line)
-{
-#ifdef __GNUC__
-    __builtin_prefetch(line);
-#else
-    (void)line;
-#endif
-}
-
 void toa_table_fetch(const toa_table *table, uint64_t hash)
 {
-    fetch(&table->tags[first_bucket(table, hash)]);
-    fetch(&table->tags[second_bucket(table, hash)]);
-    fetch(&table->buckets[first_bucket(table, hash)]);
-    fetch(&table->buckets[second_bucket(table, hash)]);
+    toa_fetch_(&table->tags[toa_first_bucket_(table, hash)]);
+    toa_fetch_(&table->tags[toa_second_bucket_(table, hash)]);
+    toa_fetch_(&table->buckets[toa_first_bucket_(table, hash)]);
+    toa_fetch_(&table->buckets[toa_second_bucket_(table, hash)]);
 }
 
 void toa_table_look(const toa_table *table, uint64_t hash, bool opens, toa_time now, toa_time ttl,
                     toa_outlook *out)
 {
-    search at = search_begin(table, hash);
-    toa_place place = search_next(&at);
+    toa_search at = toa_search_begin(table, hash);
+    toa_place place = toa_search_next(&at);
     out->holds = place == TOA_NO_PLACE && opens;
     if (out->holds) {
         out->vacancy = toa_table_claim(table, hash, now, ttl);
@@ -390,15 +267,15 @@ void toa_table_look(const toa_table *table, uint64_t hash, bool opens, toa_time 
         place = out->vacancy.place;
     }
     if (place != TOA_NO_PLACE) {
-        fetch(&table->slots[place]);
+        toa_fetch_(&table->slots[place]);
     }
 }
 
 bool toa_table_holds(const toa_table *table, uint64_t hash, const toa_outlook *seen, toa_time now)
 {
     return seen->holds && seen->tick == toa_tick(now) &&
-           seen->versions[0] == table->buckets[first_bucket(table, hash)].version &&
-           seen->versions[1] == table->buckets[second_bucket(table, hash)].version;
+           seen->versions[0] == table->buckets[toa_first_bucket_(table, hash)].version &&
+           seen->versions[1] == table->buckets[toa_second_bucket_(table, hash)].version;
 }
 
 /* ---- Who was pushed out ---------------------------------------------------------------------- */
@@ -414,7 +291,7 @@ void toa_table_lose(toa_table *table, toa_place place, toa_worth worth)
     const size_t index = place / TOA_BUCKET_RECORDS;
     const size_t i = place % TOA_BUCKET_RECORDS;
     toa_bucket *bucket = &table->buckets[index];
-    const uint32_t name = name_of(tags_load(table, index) >> i * 8 & 0xff, bucket->ids[i]);
+    const uint32_t name = name_of(toa_tags_(table, index) >> i * 8 & 0xff, bucket->ids[i]);
     const uint64_t n_lost = atomic_load_explicit(&table->n_lost, memory_order_relaxed);
     atomic_store_explicit(worth == TOA_WORTH_MAPPING ? &bucket->lost_mapping : &bucket->lost_other,
                           name, memory_order_relaxed);
@@ -429,10 +306,10 @@ static bool bucket_lost(const toa_bucket *bucket, uint32_t name)
 
 bool toa_table_lost(const toa_table *table, uint64_t hash)
 {
-    const uint32_t name = name_of(tag_of(hash), id_of(hash));
+    const uint32_t name = name_of(toa_tag_(hash), toa_id_(hash));
     if (atomic_load_explicit(&table->n_lost, memory_order_relaxed) == 0) {
         return false;
     }
-    return bucket_lost(&table->buckets[first_bucket(table, hash)], name) ||
-           bucket_lost(&table->buckets[second_bucket(table, hash)], name);
+    return bucket_lost(&table->buckets[toa_first_bucket_(table, hash)], name) ||
+           bucket_lost(&table->buckets[toa_second_bucket_(table, hash)], name);
 }

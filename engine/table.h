@@ -77,14 +77,12 @@ static inline uint32_t toa_tick(toa_time time)
 void toa_table_init(toa_table *table, void *memory, size_t n_records, const uint64_t hash_key[2],
                     toa_hold hold);
 
-uint64_t toa_table_hash(const toa_table *table, const toa_endpoint *fake);
-
 /* Fetches what any search for a flow of this hash reads, and does not wait for it. */
 void toa_table_fetch(const toa_table *table, uint64_t hash);
 
-/* The place of the flow; TOA_NO_PLACE. The writer's. */
+/* The place of the flow, with *out what is there; TOA_NO_PLACE. */
 toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,
-                         const toa_endpoint *server);
+                         const toa_endpoint *server, toa_packed *out);
 
 /* Where a new flow goes. */
 typedef struct toa_vacancy {
@@ -124,16 +122,8 @@ void toa_table_lose(toa_table *table, toa_place place, toa_worth worth);
 /* Whether a flow of this hash was pushed out of here lately; wrong for one hash of 2^22. */
 bool toa_table_lost(const toa_table *table, uint64_t hash);
 
-/* A copy of the record at a place; false when it is free, and *out then means nothing. Any thread.
- */
-bool toa_table_read(const toa_table *table, toa_place place, toa_record *out);
-
-/* The places that may hold flows of this hash; none of them is free. */
-typedef struct toa_candidates {
-    toa_place places[TOA_FLOWS_PER_FAKE];
-    size_t n;
-} toa_candidates;
-void toa_table_candidates(const toa_table *table, uint64_t hash, toa_candidates *out);
+/* A copy of what is at a place; false when it is free, and *out then means nothing. Any thread. */
+bool toa_table_read(const toa_table *table, toa_place place, toa_packed *out);
 
 /* How long it is from one time to a later one, which any 64 bits hold; 0 when it is not later: a
  * reader may meet what the writer wrote after the reader looked at the time. */

@@ -112,10 +112,12 @@ static void *read_records(void *arg)
     pthread_barrier_wait(&stage->begin);
     for (toa_place place = 0; !atomic_load(&stage->over) || n_read < READS_LEAST;
          place = (place + 1) % PLACES) {
+        toa_packed packed;
         toa_record record;
-        if (!toa_table_read(&stage->table, place, &record)) {
+        if (!toa_table_read(&stage->table, place, &packed)) {
             continue;
         }
+        toa_packed_record(&packed, &record);
         toa_record wanted = record_of(record.serial);
         n_torn += memcmp(&record, &wanted, sizeof record) != 0;
         n_wrong += record.serial < latest[place] || record.serial % PLACES != place;

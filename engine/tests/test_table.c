@@ -12,8 +12,7 @@
 
 #include <cmocka.h>
 
-#include "hash.h"
-#include "table.h"
+#include "search.h"
 
 /* Memory on a cache line, filled with `value`. */
 static void *lines(size_t size, int value)
@@ -69,6 +68,25 @@ static void put(toa_table *table, toa_place place, unsigned i, toa_rank rank)
         .closed_at = closed ? rank.at : 0,
     };
     toa_table_write(table, place, toa_table_hash(table, &record.fake), &record);
+}
+
+static bool read_record(const toa_table *table, toa_place place, toa_record *out)
+{
+    toa_packed packed;
+    if (!toa_table_read(table, place, &packed)) {
+        return false;
+    }
+    toa_packed_record(&packed, out);
+    return true;
+}
+
+static toa_place find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,
+                      const toa_endpoint *server)
+{
+    toa_packed packed;
+    toa_place place = toa_table_find(table, hash, fake, server, &packed);
+    assert_true(place == TOA_NO_PLACE || toa_packed_is(&packed, fake, NULL));
+    return place;
 }
 
 static toa_place claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl,
@@ -163,7 +181,7 @@ static void test_free_places_are_taken_where_more_of_them_are(void **state)
         unsigned n_first = 0;
         for (toa_place place = 0; place < 8; place++) {
             toa_record record;
-            n_first += toa_table_read(&table, place, &record);
+            n_first += read_record(&table, place, &record);
         }
         assert_true(n_first >= i / 2 && n_first <= i / 2 + 1);
         toa_worth worth;
@@ -266,7 +284,7 @@ static void test_every_flow_is_found_where_it_was_put(void **state)
         toa_endpoint server = server_of(0);
         uint64_t hash = toa_table_hash(&table, &fake);
         toa_worth worth;
-        assert_int_equal(toa_table_find(&table, hash, &fake, &server), TOA_NO_PLACE);
+        assert_int_equal(find(&table, hash, &fake, &server), TOA_NO_PLACE);
         put(&table, claim(&table, hash, 0, 1, &worth), i, (toa_rank){.at = 0});
         assert_int_equal(worth, TOA_WORTH_FREE);
     }
@@ -276,18 +294,18 @@ static void test_every_flow_is_found_where_it_was_put(void **state)
         toa_endpoint other = server_of(1);
         toa_record record;
         uint64_t hash = toa_table_hash(&table, &fake);
-        toa_place place = toa_table_find(&table, hash, &fake, &server);
+        toa_place place = find(&table, hash, &fake, &server);
         assert_int_equal(place != TOA_NO_PLACE, i < FLOWS);
-        assert_int_equal(toa_table_find(&table, hash, &fake, &other), TOA_NO_PLACE);
+        assert_int_equal(find(&table, hash, &fake, &other), TOA_NO_PLACE);
         if (place != TOA_NO_PLACE) {
-            assert_true(toa_table_read(&table, place, &record));
+            assert_true(read_record(&table, place, &record));
             assert_int_equal(record.isn, i);
         }
     }
     free(room);
 }
 
-static void test_candidates_are_few_and_none_is_free(void **state)
+static void test_a_search_meets_few_others(void **state)
 {
     enum { RECORDS = 4096 };
     void *room;
@@ -302,12 +320,12 @@ static void test_candidates_are_few_and_none_is_free(void **state)
     }
     for (unsigned i = 0; i < 100000; i++) {
         toa_endpoint fake = fake_of(RECORDS + i);
-        toa_candidates found;
-        toa_record record;
-        toa_table_candidates(&table, toa_table_hash(&table, &fake), &found);
-        n_candidates += found.n;
-        for (size_t c = 0; c < found.n; c++) {
-            assert_true(toa_table_read(&table, found.places[c], &record));
+        toa_packed packed;
+        toa_search search = toa_search_begin(&table, toa_table_hash(&table, &fake));
+        for (toa_place place = toa_search_next(&search); place != TOA_NO_PLACE;
+             place = toa_search_next(&search)) {
+            assert_true(toa_table_read(&table, place, &packed));
+            n_candidates++;
         }
     }
     assert_true(n_candidates < 6000); /* 8 bits, 8 of 16 places: one in 32 is expected */
@@ -342,9 +360,9 @@ static void test_the_sequence_count_wraps(void **state)
     (void)state;
     table.n_written = UINT32_MAX / 2;
     put(&table, 3, 1, (toa_rank){.at = 0});
-    assert_true(toa_table_read(&table, 3, &record));
+    assert_true(read_record(&table, 3, &record));
     put(&table, 3, 2, (toa_rank){.at = 0});
-    assert_true(toa_table_read(&table, 3, &record));
+    assert_true(read_record(&table, 3, &record));
     assert_int_equal(record.isn, 2);
     free(room);
 }
@@ -388,7 +406,7 @@ static void test_a_record_is_read_as_it_was_written(void **state)
         toa_record read;
         memset(&read, 0x5a, sizeof read);
         toa_table_write(&table, i % 16, i, &record);
-        assert_true(toa_table_read(&table, i % 16, &read));
+        assert_true(read_record(&table, i % 16, &read));
         assert_memory_equal(&read, &record, sizeof read);
     }
     free(room);
@@ -682,7 +700,7 @@ int main(void)
         cmocka_unit_test(test_the_oldest_of_one_tick_goes),
         cmocka_unit_test(test_a_record_is_read_as_it_was_written),
         cmocka_unit_test(test_every_flow_is_found_where_it_was_put),
-        cmocka_unit_test(test_candidates_are_few_and_none_is_free),
+        cmocka_unit_test(test_a_search_meets_few_others),
         cmocka_unit_test(test_the_two_buckets_of_a_flow_differ),
         cmocka_unit_test(test_the_sequence_count_wraps),
         cmocka_unit_test(test_the_hash_is_of_address_and_port),

@@ -1,0 +1,163 @@
+/*
+ * Where in the table a flow may be: from its hash to two buckets, from their tags to places. In a
+ * header, because the compiler must see it at each call: a lookup that fits into what a processor
+ * has in hand at once overlaps with the next one's waiting for memory.
+ */
+#ifndef TOA_ENGINE_SEARCH_H
+#define TOA_ENGINE_SEARCH_H
+
+#include "hash.h"
+#include "table.h"
+
+/* Four bytes, the first in the lowest bits. */
+static inline uint64_t toa_word4_(const uint8_t *bytes)
+{
+    return (uint64_t)bytes[0] | (uint64_t)bytes[1] << 8 | (uint64_t)bytes[2] << 16 |
+           (uint64_t)bytes[3] << 24;
+}
+
+/* Of the address's 4 or 16 bytes, and of the port's two in network order. */
+static inline uint64_t toa_table_hash(const toa_table *table, const toa_endpoint *fake)
+{
+    toa_sip sip = toa_sip_begin(table->hash_key);
+    const uint8_t *ip = fake->ip;
+    uint64_t port = (uint64_t)fake->port >> 8 | (fake->port & UINT64_C(0xff)) << 8;
+    if (fake->version == 4) {
+        return toa_sip_end(&sip, toa_word4_(ip) | port << 32, 6);
+    }
+    toa_sip_word(&sip, toa_word4_(ip) | toa_word4_(ip + 4) << 32);
+    toa_sip_word(&sip, toa_word4_(ip + 8) | toa_word4_(ip + 12) << 32);
+    return toa_sip_end(&sip, port, 18);
+}
+
+static inline size_t toa_first_bucket_(const toa_table *table, uint64_t hash)
+{
+    return hash & table->mask;
+}
+
+/* One of the 15 next to it, so that the tags of both are in one line or in two that are neighbours;
+ * of fewer, some would be full while most are half empty. */
+static inline size_t toa_second_bucket_(const toa_table *table, uint64_t hash)
+{
+    size_t away = hash >> 32 & 15 & table->mask;
+    return toa_first_bucket_(table, hash) ^ (away == 0 ? 1 : away);
+}
+
+/* The record of its first bucket that a new flow becomes where that is mostly empty: so a reader
+ * can fetch it before the tags have said which it is. */
+static inline size_t toa_preferred_record_(uint64_t hash)
+{
+    return hash >> 36 & 7;
+}
+
+static inline toa_place toa_preferred_(const toa_table *table, uint64_t hash)
+{
+    return toa_first_bucket_(table, hash) * TOA_BUCKET_RECORDS + toa_preferred_record_(hash);
+}
+
+static inline uint64_t toa_tag_(uint64_t hash)
+{
+    uint64_t tag = hash >> 56;
+    return tag == 0 ? 1 : tag;
+}
+
+static inline uint16_t toa_id_(uint64_t hash)
+{
+    return (uint16_t)(hash >> 40);
+}
+
+/* A bucket's tags are eight bytes of a word, called lanes. */
+#define TOA_LANES_ UINT64_C(0x0101010101010101)
+#define TOA_MARKS_ (TOA_LANES_ << 7)
+
+/* Marks the lanes that are `tag`: their highest bits. */
+static inline uint64_t toa_lanes_equal_(uint64_t tags, uint64_t tag)
+{
+    uint64_t differ = tags ^ tag * TOA_LANES_;
+    return ~(((differ & ~TOA_MARKS_) + ~TOA_MARKS_) | differ | ~TOA_MARKS_);
+}
+
+static inline uint64_t toa_lanes_free_(uint64_t tags)
+{
+    return toa_lanes_equal_(tags, 0);
+}
+
+static inline unsigned toa_lanes_count_(uint64_t marks)
+{
+    return (unsigned)((marks >> 7) * TOA_LANES_ >> 56);
+}
+
+/* The lowest lane that is marked, and the mark taken away: no loop over lanes that are not. */
+static inline size_t toa_lane_take_(uint64_t *marks)
+{
+    /* A mark, moved down, is 2^(8 lane): moves the summand with `lane` to the top three bits. */
+    const uint64_t numbers = UINT64_C(1) << 53 | UINT64_C(2) << 45 | UINT64_C(3) << 37 |
+                             UINT64_C(4) << 29 | UINT64_C(5) << 21 | UINT64_C(6) << 13 |
+                             UINT64_C(7) << 5;
+    uint64_t lowest = *marks & (~*marks + 1);
+    *marks ^= lowest;
+    return (size_t)((lowest >> 7) * numbers >> 61);
+}
+
+static inline uint64_t toa_tags_(const toa_table *table, size_t bucket)
+{
+    return atomic_load_explicit(&table->tags[bucket], memory_order_acquire);
+}
+
+/* C11 has no word for this. To load the line instead, and not use it, makes the processor wait for
+ * it before long. */
+static inline void toa_fetch_(const void *line)
+{
+#ifdef __GNUC__
+    __builtin_prefetch(line);
+#else
+    (void)line;
+#endif
+}
+
+/* Fetches the record that one of this hash probably is. */
+static inline void toa_search_fetch(const toa_table *table, uint64_t hash)
+{
+    toa_fetch_(&table->slots[toa_preferred_(table, hash)]);
+}
+
+/* A search for the records that may be of a hash. */
+typedef struct toa_search {
+    size_t buckets[2];
+    uint64_t marks[2];
+} toa_search;
+
+/* Any thread. */
+static inline toa_search toa_search_begin(const toa_table *table, uint64_t hash)
+{
+    const size_t first = toa_first_bucket_(table, hash);
+    const size_t second = toa_second_bucket_(table, hash);
+    const uint64_t tag = toa_tag_(hash);
+    return (toa_search){.buckets = {first, second},
+                        .marks = {toa_lanes_equal_(toa_tags_(table, first), tag),
+                                  toa_lanes_equal_(toa_tags_(table, second), tag)}};
+}
+
+/* The next place, which is not free; TOA_NO_PLACE when there is none. */
+static inline toa_place toa_search_next(toa_search *at)
+{
+    if ((at->marks[0] | at->marks[1]) == 0) {
+        return TOA_NO_PLACE;
+    }
+    const size_t i = at->marks[0] == 0;
+    return at->buckets[i] * TOA_BUCKET_RECORDS + toa_lane_take_(&at->marks[i]);
+}
+
+/* A copy of what is at a place that is not free. Any thread. */
+static inline void toa_table_copy(const toa_table *table, toa_place place, toa_packed *out)
+{
+    toa_slot_copy(&table->slots[place], &table->rests[place], out);
+}
+
+/* Whether a search that has just begun has one place, the preferred one. */
+static inline bool toa_search_preferred(const toa_search *at, uint64_t hash)
+{
+    return ((at->marks[0] ^ UINT64_C(0x80) << 8 * toa_preferred_record_(hash)) | at->marks[1]) == 0;
+}
+
+#endif
