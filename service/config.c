@@ -327,6 +327,19 @@ static const char *set_user(toa_config_maker *maker, span value)
     return copy_text(value, maker->made.user, TOA_CONFIG_NAME);
 }
 
+static const char *const log_names[] = {"text", "logfmt", "json"};
+
+static const char *set_log(toa_config_maker *maker, span value)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        if (is(value, log_names[i])) {
+            maker->made.log = (toa_say_form)i;
+            return NULL;
+        }
+    }
+    return "log is text, logfmt or json";
+}
+
 static const char *set_control(toa_config_maker *maker, span value)
 {
     return copy_text(value, maker->made.control, TOA_CONFIG_PATH);
@@ -393,6 +406,7 @@ enum {
     KEY_USER,
     KEY_SANDBOX,
     KEY_CONTROL,
+    KEY_LOG,
     KEY_RECORD_DIR,
     KEY_RECORD_SIZE,
     KEY_RECORD_FILES,
@@ -423,6 +437,7 @@ static const config_key keys[N_KEYS] = {
     [KEY_USER] = {"User", "user", ONE, 0, set_user},
     [KEY_SANDBOX] = {"Sandbox", "sandbox", ONE, 0, set_sandbox},
     [KEY_CONTROL] = {"Control", "control", ONE, 0, set_control},
+    [KEY_LOG] = {"Log", "log", ONE, 0, set_log},
     [KEY_RECORD_DIR] = {"Record", "record", ONE, 0, set_record_dir},
     [KEY_RECORD_SIZE] = {"RecordSize", "record-size", ONE, 0, set_record_size},
     [KEY_RECORD_FILES] = {"RecordFiles", "record-files", ONE, 0, set_record_files},
@@ -618,7 +633,7 @@ static bool read_line(config_reader *reader, span line)
                 "'%s': unknown key; there are ToaWinPort, NetworkCardIP, ServerListenIP, "
                 "ServerListenPortList, PortRange, CacheSeconds, Interface, Server, Dialect, Trust, "
                 "Listen, Allow, Ttl, Hold, Duplicates, Midstream, Decap, Records, Buffer, Held, "
-                "User, Sandbox, Control, Record, RecordSize, RecordFiles",
+                "User, Sandbox, Control, Log, Record, RecordSize, RecordFiles",
                 shown(name, show));
 }
 
@@ -744,6 +759,7 @@ static void take_service(const toa_config_maker *flags, toa_service_config *out)
     if (was_given(flags, KEY_CONTROL)) {
         memcpy(out->control, from->control, sizeof out->control);
     }
+    out->log = was_given(flags, KEY_LOG) ? from->log : out->log;
     out->sandbox = was_given(flags, KEY_SANDBOX) ? from->sandbox : out->sandbox;
     out->n_held = was_given(flags, KEY_HELD) ? from->n_held : out->n_held;
     out->record.size = was_given(flags, KEY_RECORD_SIZE) ? from->record.size : out->record.size;
@@ -1007,6 +1023,9 @@ size_t toa_config_format(const toa_service_config *config, char out[TOA_CONFIG_T
     }
     if (config->control[0] != '\0') {
         put(&to, "Control = %s\n", config->control);
+    }
+    if (config->log != TOA_SAY_TEXT) {
+        put(&to, "Log = %s\n", log_names[config->log]);
     }
     if (config->record.dir[0] != '\0') {
         put(&to, "Record = %s\n", config->record.dir);

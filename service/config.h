@@ -11,6 +11,8 @@
 #include <toa/engine.h>
 #include <toa/query.h>
 
+#include "say.h"
+
 enum {
     TOA_CONFIG_SERVERS = 64,
     TOA_CONFIG_PREFIXES = 64,
@@ -60,6 +62,7 @@ typedef struct toa_service_config {
     uint64_t n_held;            /* questions that may wait at once */
     char user[TOA_CONFIG_NAME]; /* "": nobody, when started as root */
     bool sandbox;
+    toa_say_form log;
     char control[TOA_CONFIG_PATH]; /* the socket of toa ctl; "": none */
 } toa_service_config;
 

@@ -72,10 +72,16 @@ static void on_frame(void *context, const toa_live_frame *frame)
 
 static void on_state(void *context, toa_live_error error, const char *text)
 {
+    bool good = error == TOA_LIVE_OK;
+    const char *what = text != NULL && text[0] != '\0' ? text
+                       : good                          ? "goes on"
+                                                       : toa_live_error_text(error);
     (void)context;
-    toa_say("capture: %s", error == TOA_LIVE_OK && (text == NULL || text[0] == '\0') ? "goes on"
-                           : text != NULL && text[0] != '\0'                         ? text
-                                                             : toa_live_error_text(error));
+    if (good) {
+        toa_say("capture: %s", what);
+    } else {
+        toa_complain("capture: %s", what);
+    }
 }
 
 /* ---- For the core ---------------------------------------------------------------------------- */

@@ -145,7 +145,7 @@ static bool open_sockets(service *self, const toa_service_config *config)
             self->next_number++;
             n_opened++;
         } else {
-            toa_say("%s", error);
+            toa_complain("%s", error);
             close_sockets(opened, n_opened);
             return false;
         }
@@ -193,7 +193,7 @@ static bool start_record(const service *self, const toa_service_config *config,
     }
     *out = toa_record_start(config, toa_feed_now(feed), error);
     if (*out == NULL) {
-        toa_say("%s", error);
+        toa_complain("%s", error);
     }
     return *out != NULL;
 }
@@ -213,7 +213,7 @@ static bool start_feed(const service *self, const toa_service_config *config, to
     char error[TOA_CONFIG_ERROR];
     *out = toa_feed_start(&config->capture, config->control[0] != '\0', self->wake_fd, error);
     if (*out == NULL) {
-        toa_say("%s", error);
+        toa_complain("%s", error);
         return false;
     }
     toa_say("capturing on %s", config->capture.interface);
@@ -227,6 +227,7 @@ static void take_figures(const service *self, toa_figures *out)
     const toa_frozen *frozen = self->options->frozen;
     *out = (toa_figures){.unsent = self->unsent,
                          .started_at = (uint64_t)self->started_at,
+                         .unsaid = toa_say_unsaid(),
                          .reloads = self->reloads,
                          .reloads_refused = self->reloads_refused};
     toa_figures_of_core(out, self->core);
@@ -297,12 +298,13 @@ static bool apply(service *self, const toa_service_config *fresh, bool anew)
         set_record(self, record);
     }
     if (!toa_core_allow(self->core, fresh->allow, fresh->n_allow)) {
-        toa_say("out of memory: those who might ask before may ask still");
+        toa_complain("out of memory: those who might ask before may ask still");
     }
     if (needs_restart(fresh, &self->config)) {
         toa_say("held, user, sandbox and control take effect at the next start");
     }
     self->config = *fresh;
+    toa_say_as(fresh->log);
     toa_say("%s: %s", anew ? "flushed" : "reloaded",
             !live           ? "the capture that was read stays"
             : other_capture ? "the capture is another one, and begins empty"
@@ -337,12 +339,12 @@ static bool reload(service *self, char error[TOA_CONFIG_ERROR])
         toa_service_config_load(self->options->config_path, self->options->flags, &fresh, error);
     bool done = read && apply(self, &fresh, false);
     if (!read) {
-        toa_say("%s", error);
+        toa_complain("%s", error);
     } else if (!done) {
         (void)snprintf(error, TOA_CONFIG_ERROR, "it cannot be done; the log says why");
     }
     if (!done) {
-        toa_say("not reloaded; the old configuration goes on");
+        toa_complain("not reloaded; the old configuration goes on");
     }
     self->reloads += done;
     self->reloads_refused += !done;
@@ -457,7 +459,7 @@ static bool open_signals(service *self)
                           : -1;
     self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->signal_fd < 0 || self->wake_fd < 0) {
-        toa_say("cannot start: %s", strerror(errno));
+        toa_complain("cannot start: %s", strerror(errno));
         return false;
     }
     return true;
@@ -536,7 +538,7 @@ static bool make_core(service *self)
         self->core = toa_core_new(&options);
     }
     if (self->batch == NULL || self->core == NULL) {
-        toa_say("out of memory");
+        toa_complain("out of memory");
         return false;
     }
     return true;
@@ -566,7 +568,7 @@ static bool start(service *self)
         !open_control(self, user, error) ||
         !toa_privileges_drop(self->config.user, live, error, sizeof error) ||
         (self->config.sandbox && !toa_sandbox_enter(live, error, sizeof error))) {
-        toa_say("%s", error);
+        toa_complain("%s", error);
         return false;
     }
     if (live) {
@@ -579,6 +581,12 @@ static bool start(service *self)
     set_record(self, record);
     notify_ready(self);
     return true;
+}
+
+static bool begin(service *self)
+{
+    toa_say_as(self->config.log);
+    return start(self);
 }
 
 static void end(service *self)
@@ -607,7 +615,7 @@ toa_serve_result toa_serve(const toa_serve_options *options)
     service *self = calloc(1, sizeof *self);
     toa_serve_result result = TOA_SERVE_ENDED;
     if (self == NULL) {
-        toa_say("out of memory");
+        toa_complain("out of memory");
         return TOA_SERVE_FAILED;
     }
     self->options = options;
@@ -616,9 +624,9 @@ toa_serve_result toa_serve(const toa_serve_options *options)
     self->wake_fd = -1;
     self->notify.fd = -1;
     if (!toa_service_config_load(options->config_path, options->flags, &self->config, error)) {
-        toa_say("%s", error);
+        toa_complain("%s", error);
         result = TOA_SERVE_BAD_CONFIG;
-    } else if (!start(self)) {
+    } else if (!begin(self)) {
         result = TOA_SERVE_FAILED;
     } else {
         while (!self->ending) {

@@ -248,8 +248,8 @@ static void stop_writing(toa_record *record, const char *what)
     (void)pthread_mutex_lock(&record->lock);
     record->counters.stopped = true;
     (void)pthread_mutex_unlock(&record->lock);
-    toa_say("recording ends: %s: %s: %s; answering goes on", record->config.record.dir, what,
-            strerror(why));
+    toa_complain("recording ends: %s: %s: %s; answering goes on", record->config.record.dir, what,
+                 strerror(why));
 }
 
 /* "toa-20260131T235959-0001", and the ending. */

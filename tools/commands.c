@@ -113,6 +113,8 @@ const cli_option cli_options[] = {
      "a line on standard error for every connection: who it is, or why that is not known"},
     {"library", 0, "FILE", OFFER_FILES, GROUP_RUN, RUN,
      "libtoa-preload.so, when it is not where it was installed"},
+    {"log", 0, "FORM", "text logfmt json", GROUP_RUN, SERVE,
+     "form of the messages: text (default), logfmt, json"},
     {"jobs", 'j', "N", OFFER_NOTHING, GROUP_RUN, CHECK, "cases at once; default 1"},
     {"hash-key", 0, "N", OFFER_NOTHING, GROUP_RUN, CHECK,
      "the engine's hash key; nothing depends on it while no flow is pushed out"},

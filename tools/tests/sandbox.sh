@@ -40,7 +40,13 @@ seen, wrong = set(), set()
 n_sandboxed = 0
 for trace in glob.glob(sys.argv[2] + "/trace.*"):
     inside = False
+    begun = {}
     for line in open(trace, errors="replace"):
+        thread = line.split(" ", 1)[0]
+        if "<unfinished" in line:
+            begun[thread] = line
+        elif "resumed>" in line:
+            line = begun.pop(thread, "").split("<unfinished")[0] + line.split("resumed>", 1)[1]
         if "PR_SET_SECCOMP" in line or "seccomp(SECCOMP_SET_MODE_FILTER" in line:
             inside = True
             n_sandboxed += 1

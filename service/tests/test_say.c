@@ -1,0 +1,171 @@
+/* Messages: their forms, lines that stay whole, and that nobody can flood the log. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "say.h"
+
+static char said[1 << 20];
+
+/* What stderr gets while `work` runs. */
+static void hear(void (*work)(void))
+{
+    char name[] = "/tmp/toa-test-say-XXXXXX";
+    int before = dup(STDERR_FILENO);
+    int file = mkstemp(name);
+    assert_true(before >= 0 && file >= 0);
+    (void)unlink(name);
+    assert_true(dup2(file, STDERR_FILENO) >= 0);
+    work();
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    ssize_t n = pread(file, said, sizeof said - 1, 0);
+    assert_true(n >= 0);
+    said[n] = '\0';
+    (void)close(before);
+    (void)close(file);
+}
+
+/* Until 50 may be said again. */
+static void rest(void)
+{
+    const struct timespec span = {.tv_sec = 5, .tv_nsec = 100000000};
+    (void)nanosleep(&span, NULL);
+}
+
+static void one_of_each(void)
+{
+    toa_say_as(TOA_SAY_TEXT);
+    toa_say("capturing on %s", "eth0");
+    toa_say_as(TOA_SAY_LOGFMT);
+    toa_say("a \"quoted\" back\\slash");
+    toa_complain("a line\nand\xff bytes");
+    toa_say_as(TOA_SAY_JSON);
+    toa_complain("a \"quoted\" back\\slash");
+    toa_say_as(TOA_SAY_TEXT);
+}
+
+/* A time as 2026-11-22T20:12:00.123Z; what is behind it. */
+static const char *behind_time(const char *text)
+{
+    static const char form[] = "0000-00-00T00:00:00.000Z";
+    for (size_t i = 0; i < sizeof form - 1; i++) {
+        bool digit = text[i] >= '0' && text[i] <= '9';
+        assert_true(form[i] == '0' ? digit : text[i] == form[i]);
+    }
+    return text + sizeof form - 1;
+}
+
+static void must_begin(const char *text, const char *with)
+{
+    if (strncmp(text, with, strlen(with)) != 0) {
+        fail_msg("'%s' does not begin with '%s'", text, with);
+    }
+}
+
+static void messages_have_a_form(void **state)
+{
+    static const char *const behind[] = {" level=info msg=\"a \\\"quoted\\\" back\\\\slash\"\n",
+                                         " level=warning msg=\"a line?and? bytes\"\n",
+                                         "\",\"level\":\"warning\",\"message\":\"a \\\"quoted\\\" "
+                                         "back\\\\slash\"}\n"};
+    const char *at = said;
+    (void)state;
+    hear(one_of_each);
+    must_begin(at, "toa serve: capturing on eth0\n");
+    for (size_t i = 0; i < 3; i++) {
+        at = strchr(at, '\n') + 1;
+        const char *front = i < 2 ? "ts=" : "{\"time\":\"";
+        must_begin(at, front);
+        must_begin(behind_time(at + strlen(front)), behind[i]);
+    }
+}
+
+static void one_that_is_too_long(void)
+{
+    static char text[10000];
+    memset(text, '"', sizeof text - 1);
+    toa_say_as(TOA_SAY_JSON);
+    toa_say("%s", text);
+    toa_say_as(TOA_SAY_TEXT);
+    toa_say("%s", text);
+}
+
+static void a_message_that_is_too_long_is_a_line_all_the_same(void **state)
+{
+    (void)state;
+    hear(one_that_is_too_long);
+    char *end = strchr(said, '\n');
+    assert_non_null(end);
+    assert_memory_equal(end - 4, "\\\"\"}", 4);
+    must_begin(end + 1, "toa serve: \"");
+    assert_ptr_equal(strchr(end + 1, '\n'), said + strlen(said) - 1);
+}
+
+static void *shout(void *context)
+{
+    for (int i = 0; i < 500; i++) {
+        toa_say("message %03d of a thread", i);
+    }
+    return context;
+}
+
+static void many(void)
+{
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, shout, NULL), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+}
+
+static void one(void)
+{
+    toa_say("last");
+}
+
+static void a_flood_is_left_out_and_told_of(void **state)
+{
+    uint64_t before = toa_say_unsaid();
+    size_t n = 0;
+    (void)state;
+    rest();
+    hear(many);
+    for (const char *at = said; *at != '\0'; at = strchr(at, '\n') + 1) {
+        must_begin(at, "toa serve: "); /* each line is whole */
+        n++;
+    }
+    uint64_t unsaid = toa_say_unsaid() - before;
+    assert_in_range(n, 50, 60);
+    assert_int_equal(n + unsaid, 2000);
+    rest();
+    hear(one);
+    char wanted[80];
+    (void)snprintf(wanted, sizeof wanted,
+                   "toa serve: %llu messages were left out\ntoa serve: last\n",
+                   (unsigned long long)unsaid);
+    assert_string_equal(said, wanted);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_have_a_form),
+        cmocka_unit_test(a_message_that_is_too_long_is_a_line_all_the_same),
+        cmocka_unit_test(a_flood_is_left_out_and_told_of),
+    };
+    return cmocka_run_group_tests_name("say", tests, NULL, NULL);
+}
