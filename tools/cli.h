@@ -67,6 +67,7 @@ int capture_run(int argc, char **argv);
 int serve_run(int argc, char **argv);
 int query_run(int argc, char **argv);
 int ctl_run(int argc, char **argv);
+int doctor_run(int argc, char **argv);
 int inspect_run(int argc, char **argv);
 int run_run(int argc, char **argv);
 int version_run(int argc, char **argv);

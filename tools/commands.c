@@ -9,6 +9,7 @@ enum {
     SERVE = MASK(COMMAND_SERVE),
     QUERY = MASK(COMMAND_QUERY),
     CTL = MASK(COMMAND_CTL),
+    DOCTOR = MASK(COMMAND_DOCTOR),
     INSPECT = MASK(COMMAND_INSPECT),
     RUN = MASK(COMMAND_RUN),
     EVERY = MASK(N_COMMANDS) - 1,
@@ -23,24 +24,27 @@ const char *const cli_group_titles[N_GROUPS] = {
 #define DIALECTS "tencent ucloud lvs bytedance alibaba-vpc alibaba-vpc6 cdn f5"
 
 const cli_option cli_options[] = {
-    {"interface", 'i', "IFACE|IP|any", OFFER_INTERFACES, GROUP_INPUT, CAPTURE | SERVE,
+    {"interface", 'i', "IFACE|IP|any", OFFER_INTERFACES, GROUP_INPUT, CAPTURE | SERVE | DOCTOR,
      "capture here: a name, an address, or any"},
     {"count", 'c', "N", OFFER_NOTHING, GROUP_INPUT, CAPTURE, "end after so many frames"},
-    {"buffer", 0, "BYTES", OFFER_NOTHING, GROUP_INPUT, CAPTURE | SERVE, "of the kernel's ring"},
+    {"buffer", 0, "BYTES", OFFER_NOTHING, GROUP_INPUT, CAPTURE | SERVE | DOCTOR,
+     "of the kernel's ring"},
+    {"seconds", 0, "N", OFFER_NOTHING, GROUP_INPUT, DOCTOR,
+     "capture for so long; 0: not at all; default 5"},
     {"filter", 'f', "EXPRESSION", OFFER_NOTHING, GROUP_INPUT, REPLAY | INSPECT,
      "look only at frames that this libpcap filter accepts"},
     {"read", 'r', "FILE", OFFER_FILES, GROUP_INPUT, SERVE,
      "answer from this capture instead of a live one; may come again"},
     {"at", 0, "SECONDS", OFFER_NOTHING, GROUP_INPUT, SERVE,
      "with --read: what time it is, since the first frame; default: its end"},
-    {"decap", 0, NULL, OFFER_NOTHING, GROUP_INPUT, LEARN | INSPECT,
+    {"decap", 0, NULL, OFFER_NOTHING, GROUP_INPUT, LEARN | INSPECT | DOCTOR,
      "open IPIP, 6in4, GRE, VXLAN and Geneve"},
 
-    {"server", 0, "IP[:PORTS]", OFFER_NOTHING, GROUP_LEARN, LEARN | INSPECT,
+    {"server", 0, "IP[:PORTS]", OFFER_NOTHING, GROUP_LEARN, LEARN | INSPECT | DOCTOR,
      "watch flows to this server (any:443, 10.0.0.80:443,8000-8010)"},
-    {"dialect", 0, "NAME", DIALECTS, GROUP_LEARN, LEARN | RUN,
+    {"dialect", 0, "NAME", DIALECTS, GROUP_LEARN, LEARN | RUN | DOCTOR,
      "listen for this dialect; default tencent and lvs"},
-    {"trust", 0, "CIDR", OFFER_NOTHING, GROUP_LEARN, LEARN | RUN,
+    {"trust", 0, "CIDR", OFFER_NOTHING, GROUP_LEARN, LEARN | RUN | DOCTOR,
      "believe a TOA from these sources alone"},
     {"ttl", 0, "SECONDS", OFFER_NOTHING, GROUP_LEARN, LEARN,
      "how long a mapping answers; default 15"},
@@ -48,7 +52,7 @@ const cli_option cli_options[] = {
      "until FIN or RST, and ttl from then on"},
     {"duplicates", 0, "WHICH", "first last reject", GROUP_LEARN, LEARN | RUN,
      "several TOAs in a segment: first (default), last, reject"},
-    {"midstream", 0, NULL, OFFER_NOTHING, GROUP_LEARN, LEARN,
+    {"midstream", 0, NULL, OFFER_NOTHING, GROUP_LEARN, LEARN | DOCTOR,
      "believe a TOA outside the handshake: of flows that began earlier"},
     {"records", 0, "N", OFFER_NOTHING, GROUP_LEARN, LEARN,
      "flows that are kept at once; default 65536"},
@@ -77,13 +81,13 @@ const cli_option cli_options[] = {
     {"held", 0, "N", OFFER_NOTHING, GROUP_ASK, SERVE,
      "questions that may wait at once; default 4096"},
 
-    {"socket", 's', "PATH", OFFER_FILES, GROUP_ASK, CTL,
+    {"socket", 's', "PATH", OFFER_FILES, GROUP_ASK, CTL | DOCTOR,
      "the service's control socket; default /run/toa/control"},
     {"listen", 'l', "IP:PORT", OFFER_NOTHING, GROUP_ASK, CTL,
      "with metrics: answer GET /metrics here, until ended"},
 
-    {"json", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, REPLAY | CAPTURE | QUERY | INSPECT | CTL,
-     "JSON lines"},
+    {"json", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT,
+     REPLAY | CAPTURE | QUERY | INSPECT | CTL | DOCTOR, "JSON lines"},
     {"all", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, CTL,
      "with mappings: flows without one, too, and why"},
     {"module", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, CTL,
@@ -100,14 +104,14 @@ const cli_option cli_options[] = {
      "record below '---' what each frame did, unless an ask is not met"},
     {"junit", 0, "FILE", OFFER_FILES, GROUP_OUTPUT, CHECK, "write the results as JUnit XML too"},
 
-    {"config", 'c', "FILE", OFFER_FILES, GROUP_RUN, SERVE,
+    {"config", 'c', "FILE", OFFER_FILES, GROUP_RUN, SERVE | DOCTOR,
      "toa_win.conf: its keys, and those that the flags here have"},
     {"check", 0, NULL, OFFER_NOTHING, GROUP_RUN, SERVE,
      "read the configuration, print it, and end"},
     {"control", 0, "PATH", OFFER_FILES, GROUP_RUN, SERVE, "listen there for 'toa ctl'"},
-    {"user", 0, "NAME", OFFER_NOTHING, GROUP_RUN, CAPTURE | SERVE | CTL,
+    {"user", 0, "NAME", OFFER_NOTHING, GROUP_RUN, CAPTURE | SERVE | CTL | DOCTOR,
      "go on as this user, when started as root; default nobody"},
-    {"sandbox", 0, "no", "yes no", GROUP_RUN, CAPTURE | SERVE,
+    {"sandbox", 0, "no", "yes no", GROUP_RUN, CAPTURE | SERVE | DOCTOR,
      "do not give up the system calls that are not needed"},
     {"log", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, RUN,
      "a line on standard error for every connection: who it is, or why that is not known"},
@@ -171,6 +175,15 @@ const cli_command cli_commands[N_COMMANDS] = {
          "Whoever may open the socket gets stats and metrics; the rest is for root, and for who "
          "started\n"
          "the service. Status 4: it does not answer, or refuses.\n"},
+    [COMMAND_DOCTOR] =
+        {"doctor", 8, "", OFFER_NOTHING, "find out why connections have no address",
+         "Looks at the configuration (--config, default /etc/toa/toa.conf, and the flags), at the "
+         "rights\n"
+         "and the system, asks the service behind --socket what it has counted, and captures for "
+         "some\n"
+         "seconds: is there traffic, do options name clients, of which dialects, is anything cut "
+         "or\n"
+         "dropped? Status 0: all is well; 1: a warning or a failure was found.\n"},
     [COMMAND_INSPECT] =
         {"inspect", 1, "FILE|-...|HEX", OFFER_FILES,
          "tell which options segments carry, and which dialect that is",
@@ -208,7 +221,7 @@ bool cli_command_built(cli_command_id id)
 {
     unsigned missing = 0;
 #ifndef TOA_WITH_SERVICE
-    missing |= CAPTURE | SERVE | QUERY | CTL;
+    missing |= CAPTURE | SERVE | QUERY | CTL | DOCTOR;
 #endif
 #ifndef TOA_WITH_PRELOAD
     missing |= RUN;

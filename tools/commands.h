@@ -26,6 +26,7 @@ typedef enum cli_command_id {
     COMMAND_SERVE,
     COMMAND_QUERY,
     COMMAND_CTL,
+    COMMAND_DOCTOR,
     COMMAND_INSPECT,
     COMMAND_RUN,
     COMMAND_VERSION,
