@@ -6,13 +6,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "addresses.h"
 #include "peers.h"
 #include "settings.h"
 #include "sources.h"
@@ -52,70 +52,6 @@ __attribute__((constructor)) static void begin(void)
     (void)pthread_atfork(peers_lock, peers_unlock, peers_unlock);
 }
 
-/* ---- Addresses ------------------------------------------------------------------------------- */
-
-/* Room for every address that a socket can have. */
-typedef union any_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_storage room;
-} any_address;
-
-/* False: not of TCP over IP. ::ffff:1.2.3.4 is 1.2.3.4. */
-static bool endpoint_of(const any_address *address, toa_endpoint *out)
-{
-    toa_endpoint endpoint = {.has_port = 1};
-    if (address->any.sa_family == AF_INET) {
-        endpoint.version = 4;
-        endpoint.port = ntohs(address->v4.sin_port);
-        memcpy(endpoint.ip, &address->v4.sin_addr, 4);
-    } else if (address->any.sa_family == AF_INET6) {
-        bool mapped = IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr) != 0;
-        endpoint.version = mapped ? 4 : 6;
-        endpoint.port = ntohs(address->v6.sin6_port);
-        memcpy(endpoint.ip, address->v6.sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
-    } else {
-        return false;
-    }
-    *out = endpoint;
-    return true;
-}
-
-/*
- * Puts the client where the peer is; a client without a port keeps the peer's. False: the socket is
- * one of IPv4, and the client has an IPv6 address, which would be no answer to a program.
- */
-static bool put_client(const toa_endpoint *client, any_address *address)
-{
-    if (address->any.sa_family == AF_INET) {
-        if (client->version != 4) {
-            return false;
-        }
-        memcpy(&address->v4.sin_addr, client->ip, 4);
-        address->v4.sin_port = client->has_port != 0 ? htons(client->port) : address->v4.sin_port;
-        return true;
-    }
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    uint8_t *ip = address->v6.sin6_addr.s6_addr;
-    bool is_v4 = client->version == 4;
-    memcpy(ip, mapped, sizeof mapped);
-    memcpy(ip + (is_v4 ? 12 : 0), client->ip, is_v4 ? 4 : 16);
-    address->v6.sin6_port = client->has_port != 0 ? htons(client->port) : address->v6.sin6_port;
-    address->v6.sin6_scope_id = 0; /* of the load balancer's address */
-    return true;
-}
-
-/* As the kernel does: cut where the caller has no room, and the whole length is told. */
-static void hand_out(const any_address *from, socklen_t from_len, struct sockaddr *address,
-                     socklen_t *len)
-{
-    if (address != NULL && len != NULL) {
-        memcpy(address, from, *len < from_len ? *len : from_len);
-        *len = from_len;
-    }
-}
-
 /* ---- Who is it? ------------------------------------------------------------------------------ */
 
 /* 0: the kernel does not say. */
@@ -148,12 +84,12 @@ static const char *source_name(preload_source source)
 /* Asks the sources, all or the saved SYN alone, and remembers. */
 static bool learn(int fd, uint64_t cookie, const toa_endpoint *fake, bool all, toa_endpoint *client)
 {
-    any_address own = {.any = {.sa_family = AF_UNSPEC}};
+    preload_address own = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t len = sizeof own;
     preload_question question = {.fd = fd, .fake = *fake};
     toa_word word = TOA_UNTRUSTED;
     if (getsockname(fd, &own.any, &len) == 0) {
-        (void)endpoint_of(&own, &question.server);
+        (void)preload_endpoint(&own, &question.server);
     }
     for (size_t i = 0; i < settings.n_sources && preload_trusts(&settings, fake); i++) {
         preload_source source = settings.sources[i];
@@ -173,16 +109,16 @@ static bool learn(int fd, uint64_t cookie, const toa_endpoint *fake, bool all, t
 }
 
 /* Puts the real client into the address of a peer, if it is known or can be had. */
-static void correct(int fd, any_address *address, bool accepted)
+static void correct(int fd, preload_address *address, bool accepted)
 {
     int before = errno;
     toa_endpoint fake;
     toa_endpoint client;
-    if (works && endpoint_of(address, &fake)) {
+    if (works && preload_endpoint(address, &fake)) {
         uint64_t cookie = cookie_of(fd);
         bool known = cookie != 0 && ((!accepted && peers_get(cookie, &client)) ||
                                      learn(fd, cookie, &fake, accepted, &client));
-        if (known && !put_client(&client, address)) {
+        if (known && !preload_put_client(&client, address)) {
             tell(&fake, &client, "does not fit into an IPv4 address");
         }
     }
@@ -200,13 +136,13 @@ static void save_syns(int listener)
     errno = before;
 }
 
-static int accept_corrected(int got, int listener, any_address *from, socklen_t from_len,
+static int accept_corrected(int got, int listener, preload_address *from, socklen_t from_len,
                             struct sockaddr *address, socklen_t *len)
 {
     if (got >= 0) {
         save_syns(listener); /* one that was not opened through listen() here */
         correct(got, from, true);
-        hand_out(from, from_len, address, len);
+        preload_hand_out(from, from_len, address, len);
     }
     return got;
 }
@@ -215,7 +151,7 @@ EXPORTED int accept(int fd, struct sockaddr *restrict address, socklen_t *restri
 {
     static _Atomic(void *) known;
     accept_function *next = (accept_function *)behind(&known, "accept");
-    any_address from = {.any = {.sa_family = AF_UNSPEC}};
+    preload_address from = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t from_len = sizeof from;
     return accept_corrected(next(fd, &from.any, &from_len), fd, &from, from_len, address, len);
 }
@@ -224,7 +160,7 @@ EXPORTED int accept4(int fd, struct sockaddr *restrict address, socklen_t *restr
 {
     static _Atomic(void *) known;
     accept4_function *next = (accept4_function *)behind(&known, "accept4");
-    any_address from = {.any = {.sa_family = AF_UNSPEC}};
+    preload_address from = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t from_len = sizeof from;
     return accept_corrected(next(fd, &from.any, &from_len, flags), fd, &from, from_len, address,
                             len);
@@ -241,13 +177,13 @@ EXPORTED int toa_preload_fake_peer(int fd, struct sockaddr *address, socklen_t *
 
 EXPORTED int getpeername(int fd, struct sockaddr *restrict address, socklen_t *restrict len)
 {
-    any_address from = {.any = {.sa_family = AF_UNSPEC}};
+    preload_address from = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t from_len = sizeof from;
     int status = address == NULL || len == NULL ? toa_preload_fake_peer(fd, address, len)
                                                 : toa_preload_fake_peer(fd, &from.any, &from_len);
     if (status == 0) {
         correct(fd, &from, false);
-        hand_out(&from, from_len, address, len);
+        preload_hand_out(&from, from_len, address, len);
     }
     return status;
 }

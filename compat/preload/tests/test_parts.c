@@ -1,4 +1,4 @@
-/* Settings from text, and the table of peers. */
+/* Addresses, settings from text, and the table of peers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,10 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <toa/text.h>
+
+#include "addresses.h"
 #include "peers.h"
 #include "settings.h"
 
@@ -115,9 +119,114 @@ static void the_environment_is_read(void **state)
     assert_string_equal(name, "TOA_PRELOAD_WAIT");
 }
 
+/* "1.2.3.4:5" is of a socket for IPv4, "[::1]:5" of one for IPv6; an address alone has no port. */
+static toa_endpoint endpoint(const char *text)
+{
+    toa_endpoint out = {.version = 0};
+    if (toa_endpoint_parse(text, strlen(text), &out) != NULL &&
+        toa_ip_parse(text, strlen(text), &out) != NULL) {
+        fail_msg("%s", text);
+    }
+    return out;
+}
+
+static preload_address address(const char *text)
+{
+    toa_endpoint at = endpoint(text);
+    preload_address out;
+    memset(&out, 0, sizeof out);
+    if (at.version == 4) {
+        out.v4.sin_family = AF_INET;
+        out.v4.sin_port = htons(at.port);
+        memcpy(&out.v4.sin_addr, at.ip, 4);
+    } else {
+        out.v6.sin6_family = AF_INET6;
+        out.v6.sin6_port = htons(at.port);
+        out.v6.sin6_scope_id = 7;
+        memcpy(&out.v6.sin6_addr, at.ip, 16);
+    }
+    return out;
+}
+
+static void a_client_is_put_where_the_peer_is(void **state)
+{
+    static const struct {
+        const char *sentence;
+        const char *peer;
+        const char *client;
+        const char *wanted; /* NULL: the peer stays */
+    } rows[] = {
+        {"IPv4 behind IPv4", "10.0.1.7:40001", "203.0.113.9:51514", "203.0.113.9:51514"},
+        {"IPv6 behind IPv6", "[2001:db8::7]:4", "[2001:db8::9]:5", "[2001:db8::9]:5"},
+        {"IPv4 behind a socket for both", "[::ffff:10.0.1.7]:4", "203.0.113.9:5",
+         "[::ffff:203.0.113.9]:5"},
+        {"IPv6 behind IPv4, on a socket for both", "[::ffff:10.0.1.7]:4", "[2001:db8::9]:5",
+         "[2001:db8::9]:5"},
+        {"IPv4 behind IPv6", "[2001:db8::7]:4", "203.0.113.9:5", "[::ffff:203.0.113.9]:5"},
+        {"IPv6 behind a socket of IPv4 alone", "10.0.1.7:40001", "[2001:db8::9]:5", NULL},
+        {"a client without a port keeps the peer's", "10.0.1.7:40001", "203.0.113.9",
+         "203.0.113.9:40001"},
+        {"... with IPv6 too", "[2001:db8::7]:4", "2001:db8::9", "[2001:db8::9]:4"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        preload_address at = address(rows[i].peer);
+        preload_address wanted = address(rows[i].wanted == NULL ? rows[i].peer : rows[i].wanted);
+        toa_endpoint client = endpoint(rows[i].client);
+        bool put = preload_put_client(&client, &at);
+        if (at.any.sa_family == AF_INET6) { /* the scope was the peer's */
+            wanted.v6.sin6_scope_id = put ? 0 : 7;
+        }
+        if (put != (rows[i].wanted != NULL) || memcmp(&at, &wanted, sizeof at) != 0) {
+            fail_msg("%s", rows[i].sentence);
+        }
+    }
+}
+
+static void peers_are_read(void **state)
+{
+    preload_address at = address("[::ffff:10.0.1.7]:4");
+    toa_endpoint wanted = endpoint("10.0.1.7:4");
+    toa_endpoint out = {.version = 0};
+    (void)state;
+    assert_true(preload_endpoint(&at, &out));
+    assert_true(toa_endpoint_equal(&out, &wanted));
+    at = address("[2001:db8::7]:4");
+    wanted = endpoint("[2001:db8::7]:4");
+    assert_true(preload_endpoint(&at, &out));
+    assert_true(toa_endpoint_equal(&out, &wanted));
+    at.any.sa_family = AF_UNIX;
+    assert_false(preload_endpoint(&at, &out));
+    assert_true(toa_endpoint_equal(&out, &wanted));
+}
+
+static void a_caller_gets_what_it_has_room_for(void **state)
+{
+    preload_address from = address("10.0.1.7:40001");
+    const socklen_t len = sizeof from.v4;
+    (void)state;
+    for (socklen_t room = 0; room <= 2 * len; room++) {
+        unsigned char *there = malloc(2 * len);
+        assert_non_null(there);
+        memset(there, 0xee, 2 * len);
+        socklen_t told = room;
+        preload_hand_out(&from, len, (struct sockaddr *)(void *)there, &told);
+        assert_int_equal(told, len);
+        for (socklen_t i = 0; i < 2 * len; i++) {
+            bool given = i < room && i < len;
+            assert_int_equal(there[i], given ? ((const unsigned char *)&from)[i] : 0xee);
+        }
+        free(there);
+    }
+    preload_hand_out(&from, len, NULL, NULL); /* who does not want to know */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_client_is_put_where_the_peer_is),
+        cmocka_unit_test(peers_are_read),
+        cmocka_unit_test(a_caller_gets_what_it_has_room_for),
         cmocka_unit_test(a_peer_is_known_by_its_cookie),
         cmocka_unit_test(the_newest_are_remembered),
         cmocka_unit_test(settings_are_read_or_refused),
