@@ -247,12 +247,7 @@ static void say_summary(const service *self)
     toa_text text = {.bytes = NULL};
     take_figures(self, &figures);
     toa_figures_text(&figures, &text);
-    for (char *line = text.bytes; line != NULL && *line != '\0';) {
-        char *end = strchr(line, '\n');
-        *end = '\0';
-        toa_say("%s", line);
-        line = end + 1;
-    }
+    toa_say_lines(text.bytes == NULL ? "" : text.bytes);
     toa_text_free(&text);
 }
 

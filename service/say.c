@@ -143,6 +143,18 @@ static void say(const char *level, const char *message)
     write_line(level, message);
 }
 
+void toa_say_lines(const char *lines)
+{
+    char message[MESSAGE_MAX];
+    while (*lines != '\0') {
+        size_t len = strcspn(lines, "\n");
+        (void)snprintf(message, sizeof message, "%.*s",
+                       (int)(len < MESSAGE_MAX ? len : MESSAGE_MAX), lines);
+        write_line("info", message);
+        lines += len + (lines[len] == '\n');
+    }
+}
+
 void toa_say(const char *format, ...)
 {
     char message[MESSAGE_MAX];

@@ -30,6 +30,9 @@ __attribute__((format(printf, 1, 2)))
 #endif
 void toa_complain(const char *format, ...);
 
+/* Lines that somebody has asked for: each is a message, and none is left out. */
+void toa_say_lines(const char *lines);
+
 /* Messages that were left out so far. */
 uint64_t toa_say_unsaid(void);
 

@@ -113,6 +113,23 @@ static void a_message_that_is_too_long_is_a_line_all_the_same(void **state)
     assert_ptr_equal(strchr(end + 1, '\n'), said + strlen(said) - 1);
 }
 
+static void two_lines(void)
+{
+    toa_say_as(TOA_SAY_JSON);
+    toa_say_lines("one\ntwo\n");
+    toa_say_as(TOA_SAY_TEXT);
+    toa_say_lines("three\n\nfour");
+    toa_say_lines("");
+}
+
+static void several_lines_have_a_form_each(void **state)
+{
+    (void)state;
+    hear(two_lines);
+    must_begin(strstr(said, "message"), "message\":\"one\"}\n{\"time\":");
+    must_begin(strstr(said, "two"), "two\"}\ntoa serve: three\ntoa serve: \ntoa serve: four\n");
+}
+
 static void *shout(void *context)
 {
     for (int i = 0; i < 500; i++) {
@@ -165,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_have_a_form),
         cmocka_unit_test(a_message_that_is_too_long_is_a_line_all_the_same),
+        cmocka_unit_test(several_lines_have_a_form_each),
         cmocka_unit_test(a_flood_is_left_out_and_told_of),
     };
     return cmocka_run_group_tests_name("say", tests, NULL, NULL);
