@@ -358,19 +358,16 @@ static inline bool toa_packed_is(const toa_packed *packed, const toa_endpoint *f
 
 /* ---- What it is worth ------------------------------------------------------------------------ */
 
+/* Without branches: of half of all SYNs, which half is a guess. */
 static inline toa_rank toa_rank_of_(bool client, uint8_t state, toa_hold hold, toa_time opened_at,
                                     toa_time taught_at, toa_time closed_at)
 {
-    if (!client || (state & RECORD_CONTRADICTED) != 0) {
-        return (toa_rank){.at = opened_at};
-    }
-    if (hold == TOA_HOLD_TTL) {
-        return (toa_rank){.at = taught_at, .mapping = true};
-    }
-    if ((state & RECORD_CLOSED) != 0) {
-        return (toa_rank){.at = closed_at, .mapping = true};
-    }
-    return (toa_rank){.at = taught_at, .mapping = true, .held = true};
+    const bool mapping = client & ((state & RECORD_CONTRADICTED) == 0);
+    const bool holding = hold == TOA_HOLD_CONNECTION;
+    const bool closed = (state & RECORD_CLOSED) != 0;
+    const toa_time last = (holding & closed) ? closed_at : taught_at;
+    return (toa_rank){
+        .at = mapping ? last : opened_at, .mapping = mapping, .held = mapping & holding & !closed};
 }
 
 static inline toa_rank toa_record_rank(const toa_record *record, toa_hold hold)

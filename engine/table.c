@@ -189,8 +189,8 @@ static inline offer offer_of(const view *at, toa_time now, toa_time ttl)
     return out;
 }
 
-static toa_vacancy claim_full(const toa_table *table, const size_t buckets[2], toa_time now,
-                              toa_time ttl)
+static inline toa_vacancy claim_full(const toa_table *table, const size_t buckets[2], toa_time now,
+                                     toa_time ttl)
 {
     const view at[2] = {view_of(table, buckets[0]), view_of(table, buckets[1])};
     const offer offers[2] = {offer_of(&at[0], now, ttl), offer_of(&at[1], now, ttl)};
@@ -208,7 +208,7 @@ static toa_vacancy claim_full(const toa_table *table, const size_t buckets[2], t
 /* Free places in a bucket from which on it is taken without a look at the other. */
 enum { MOSTLY_EMPTY = 4 };
 
-toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl)
+static inline toa_vacancy claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl)
 {
     const size_t buckets[2] = {toa_first_bucket_(table, hash), toa_second_bucket_(table, hash)};
     uint64_t free[2] = {toa_lanes_free_(toa_tags_(table, buckets[0])),
@@ -225,6 +225,11 @@ toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, toa_time now,
     }
     return (toa_vacancy){.place = buckets[i] * TOA_BUCKET_RECORDS + toa_lane_take_(&free[i]),
                          .worth = TOA_WORTH_FREE};
+}
+
+toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl)
+{
+    return claim(table, hash, now, ttl);
 }
 
 void toa_table_write(toa_table *table, toa_place place, uint64_t hash, const toa_record *record)
@@ -259,7 +264,7 @@ void toa_table_look(const toa_table *table, uint64_t hash, bool opens, toa_time 
     toa_place place = toa_search_next(&at);
     out->holds = place == TOA_NO_PLACE && opens;
     if (out->holds) {
-        out->vacancy = toa_table_claim(table, hash, now, ttl);
+        out->vacancy = claim(table, hash, now, ttl);
         out->holds = !out->vacancy.near;
         out->tick = toa_tick(now);
         out->versions[0] = table->buckets[at.buckets[0]].version;

@@ -48,19 +48,29 @@ static void check_end(toa_capture *whole, toa_capture *pieces, toa_capture_resul
            "pieces: another count");
 }
 
+/* Takes records by turns one after the other and several at once. */
 static void check_pieces(toa_capture *whole, toa_capture *pieces)
 {
+    enum { NEAR = 3 };
     uint64_t n = 0;
     toa_capture_result result = TOA_CAPTURE_RECORD;
     while (result == TOA_CAPTURE_RECORD) {
-        toa_record a = {0};
+        toa_record a[1 + NEAR];
         toa_record b = {0};
-        result =
-            toa_capture_next_near(whole, &a) ? TOA_CAPTURE_RECORD : toa_capture_next(whole, &a);
-        demand(toa_capture_next(pieces, &b) == result, "pieces: another result");
-        demand(result != TOA_CAPTURE_RECORD || equal_records(&a, &b), "pieces: another record");
-        n += result == TOA_CAPTURE_RECORD;
+        result = toa_capture_next(whole, &a[0]);
+        size_t n_read = 0;
+        if (result == TOA_CAPTURE_RECORD) {
+            n_read = 1 + toa_capture_near(whole, &a[1], n % (NEAR + 1));
+        }
+        for (size_t i = 0; i < n_read; i++) {
+            demand(toa_capture_next(pieces, &b) == TOA_CAPTURE_RECORD, "pieces: another result");
+            demand(equal_records(&a[i], &b), "pieces: another record");
+        }
+        demand(n_read == 0 || toa_capture_offset(whole) == toa_capture_offset(pieces),
+               "pieces: another offset");
+        n += n_read;
     }
+    demand(toa_capture_next(pieces, &(toa_record){0}) == result, "pieces: another end");
     demand(n == toa_capture_progress_now(whole).n_records, "miscounted");
     check_end(whole, pieces, result);
 }

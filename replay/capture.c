@@ -665,24 +665,61 @@ toa_capture_result toa_capture_next(toa_capture *capture, toa_record *out)
     return capture->state;
 }
 
-/* Whether the next record, as the commonest files have it, is in the window whole. */
-static bool record_near(const toa_capture *capture)
+/* Records of pcap's commonest layout that are in the window whole: with what does not change held
+ * outside the loop, a third of the instructions of as many calls of pcap_next. */
+static size_t pcap_near(toa_capture *capture, toa_record *out, size_t max)
+{
+    const capture_interface *face = &capture->interfaces[0];
+    const uint32_t nanos = capture->pcap.nanos;
+    const uint32_t record_max = capture->pcap.record_max;
+    const uint8_t *p = here(capture);
+    const uint8_t *const end = capture->window + capture->end;
+    size_t n = 0;
+    while (n < max && (size_t)(end - p) >= PCAP_RECORD_HEADER) {
+        const uint32_t captured = get32(capture, p + 8);
+        const uint32_t original = get32(capture, p + 12);
+        if (captured > record_max || captured > (size_t)(end - p) - PCAP_RECORD_HEADER)
+            break;
+        const uint64_t seconds = get32(capture, p);
+        const uint64_t part = get32(capture, p + 4);
+        out[n].bytes = p + PCAP_RECORD_HEADER;
+        out[n].captured_len = captured < face->snap_len ? captured : face->snap_len;
+        out[n].original_len = original;
+        out[n].link_type = face->link_type;
+        out[n].interface_id = 0;
+        out[n].time = (toa_time)(seconds * NANOS + part * nanos);
+        out[n].longer = captured > original;
+        capture->offset = capture->base + (uint64_t)(p - capture->window);
+        p += PCAP_RECORD_HEADER + captured;
+        n++;
+    }
+    capture->at = (size_t)(p - capture->window);
+    capture->n_records += n;
+    return n;
+}
+
+/* Whether the next block is an enhanced packet and in the window whole. */
+static bool pcapng_is_near(const toa_capture *capture)
 {
     const size_t left = capture->end - capture->at;
-    if (capture->format == FORMAT_PCAP) {
-        const pcap_layout *layout = &capture->pcap;
-        return left >= layout->header_len && !layout->swapped && !layout->maybe_swapped &&
-               get32(capture, here(capture) + 8) <= left - layout->header_len;
-    }
-    return capture->format == FORMAT_PCAPNG && left >= BLOCK_OVERHEAD &&
-           get32(capture, here(capture)) == BLOCK_ENHANCED &&
+    return left >= BLOCK_OVERHEAD && get32(capture, here(capture)) == BLOCK_ENHANCED &&
            get32(capture, here(capture) + 4) <= left;
 }
 
-bool toa_capture_next_near(toa_capture *capture, toa_record *out)
+size_t toa_capture_near(toa_capture *capture, toa_record *out, size_t max)
 {
-    return capture->state == TOA_CAPTURE_RECORD && record_near(capture) &&
-           toa_capture_next(capture, out) == TOA_CAPTURE_RECORD;
+    const pcap_layout *layout = &capture->pcap;
+    size_t n = 0;
+    if (capture->state != TOA_CAPTURE_RECORD)
+        return 0;
+    if (capture->format == FORMAT_PCAP)
+        return layout->swapped || layout->maybe_swapped || layout->header_len != PCAP_RECORD_HEADER
+                   ? 0
+                   : pcap_near(capture, out, max);
+    while (n < max && capture->format == FORMAT_PCAPNG && pcapng_is_near(capture) &&
+           toa_capture_next(capture, &out[n]) == TOA_CAPTURE_RECORD)
+        n++;
+    return n;
 }
 
 /* ---- Opening and closing --------------------------------------------------------------------- */

@@ -85,11 +85,12 @@ toa_capture *toa_capture_open_memory(const char *name, const void *bytes, size_t
 toa_capture_result toa_capture_next(toa_capture *capture, toa_record *out);
 
 /*
- * The next record if it has been read from the file already, so that nothing has to move for it and
- * all records since the last toa_capture_next stay valid. False, with *out untouched, if not, or if
- * this cannot be told at a glance: toa_capture_next goes on from there.
+ * As many of the next records, up to `max`, as have been read from the file already, so that
+ * nothing has to move for them and all records since the last toa_capture_next stay valid. Fewer,
+ * with the rest of *out untouched, if there are not so many, or if that cannot be told at a glance:
+ * toa_capture_next goes on from there.
  */
-bool toa_capture_next_near(toa_capture *capture, toa_record *out);
+size_t toa_capture_near(toa_capture *capture, toa_record *out, size_t max);
 
 /*
  * What was wrong, one line: "FILE: byte 24: what". The byte is toa_capture_offset's, left out for a

@@ -188,11 +188,7 @@ static toa_capture_result read_ahead(toa_capture *capture, ahead *next)
     if (result != TOA_CAPTURE_RECORD) {
         return result;
     }
-    next->n_records = 1;
-    while (next->n_records < AHEAD &&
-           toa_capture_next_near(capture, &next->records[next->n_records])) {
-        next->n_records++;
-    }
+    next->n_records = 1 + toa_capture_near(capture, &next->records[1], AHEAD - 1);
     return result;
 }
 
@@ -248,7 +244,7 @@ static bool on_record(toa_replay *replay, const toa_record *record, const toa_se
         return filtered != TOA_FILTER_FAILED;
     }
     replay->totals.longer += record->longer;
-    replay->totals.wrong_link += !toa_link_known(record->link_type);
+    replay->totals.wrong_link += segment == NULL && !toa_link_known(record->link_type);
     replay->last = moment.time;
     toa_queries_advance(replay->queries, moment.time);
     answer_before(replay, moment.time, false);

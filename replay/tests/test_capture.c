@@ -587,7 +587,7 @@ static void check_near(const uint8_t *bytes, size_t len)
     while (toa_capture_next(capture, &first) == TOA_CAPTURE_RECORD) {
         uint8_t first_number[4];
         put(first_number, i++, 4);
-        while (toa_capture_next_near(capture, &record)) {
+        while (toa_capture_near(capture, &record, 1) == 1) {
             uint8_t number[4];
             put(number, i++, 4);
             assert_memory_equal(record.bytes, number, 4);
@@ -597,7 +597,7 @@ static void check_near(const uint8_t *bytes, size_t len)
     }
     assert_int_equal(i, N_MANY);
     assert_true(n_near > N_MANY / 2);
-    assert_false(toa_capture_next_near(capture, &record));
+    assert_int_equal(toa_capture_near(capture, &record, 1), 0);
     toa_capture_close(capture);
 }
 
