@@ -103,6 +103,7 @@ static int replay_files(const serve_job *job, toa_replay *replay)
 {
     progress_begin();
     for (size_t i = 0; i < job->n_reads; i++) {
+        progress_file();
         if (toa_replay_file(replay, job->reads[i]) != TOA_REPLAY_DONE) {
             cli_message("toa serve: %s\n", toa_replay_error(replay));
             return EXIT_UNREADABLE;
