@@ -47,11 +47,13 @@ static void put_settings(toa_buffer *out, const toa_settings *settings)
         toa_buffer_format(out, "trust %s\n", text);
     }
     (void)toa_time_format(settings->ttl, time);
-    toa_buffer_format(out, "ttl %s\nhold %s\nmidstream %s\ndecap %s\nduplicates %s\nservice %u\n",
-                      time, settings->hold == TOA_HOLD_CONNECTION ? "connection" : "ttl",
+    toa_buffer_format(out, "ttl %s\nhold %s\nmidstream %s\ndecap %s\nduplicates %s\n", time,
+                      settings->hold == TOA_HOLD_CONNECTION ? "connection" : "ttl",
                       settings->midstream ? "accept" : "refuse",
-                      settings->open_tunnels ? "yes" : "no", duplicates[settings->duplicates],
-                      (unsigned)settings->service_port);
+                      settings->open_tunnels ? "yes" : "no", duplicates[settings->duplicates]);
+    for (size_t i = 0; i < settings->n_services; i++) {
+        toa_buffer_format(out, "service %u\n", (unsigned)settings->services[i]);
+    }
 }
 
 static bool asks_equal(const toa_expectation *a, const toa_expectation *b)
@@ -81,9 +83,11 @@ static void compare(const toa_case *a, const toa_case *b)
     demand(a->settings.ttl == b->settings.ttl && a->settings.hold == b->settings.hold &&
                a->settings.midstream == b->settings.midstream &&
                a->settings.open_tunnels == b->settings.open_tunnels &&
-               a->settings.duplicates == b->settings.duplicates &&
-               a->settings.service_port == b->settings.service_port,
+               a->settings.duplicates == b->settings.duplicates,
            "a setting changed");
+    demand(a->settings.n_services == b->settings.n_services &&
+               memcmp(a->settings.services, b->settings.services, sizeof a->settings.services) == 0,
+           "a port of the service changed");
 }
 
 static void write_and_read_again(const toa_case *parsed)

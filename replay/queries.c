@@ -1,6 +1,7 @@
 #include "queries.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     OPEN_MAX =
@@ -44,20 +45,22 @@ struct toa_queries {
     size_t first_late;
     size_t n_late;
     size_t n_changes; /* ever; the newest CHANGES_MAX are kept */
-    uint16_t port;
+    uint16_t ports[TOA_SERVICES_MAX];
+    size_t n_ports;
     toa_time now; /* the latest time heard of: a capture's clock may run backwards, this does not */
     question open[OPEN_MAX];
     late lates[LATE_MAX];
     change changes[CHANGES_MAX];
 };
 
-toa_queries *toa_queries_new(const toa_engine *engine, uint16_t port, toa_queries_told *told,
-                             void *context)
+toa_queries *toa_queries_new(const toa_engine *engine, const uint16_t ports[], size_t n_ports,
+                             toa_queries_told *told, void *context)
 {
     toa_queries *queries = calloc(1, sizeof *queries);
     if (queries != NULL) {
         queries->engine = engine;
-        queries->port = port;
+        queries->n_ports = n_ports < TOA_SERVICES_MAX ? n_ports : TOA_SERVICES_MAX;
+        memcpy(queries->ports, ports, queries->n_ports * sizeof ports[0]);
         queries->told = told;
         queries->context = context;
         queries->now = INT64_MIN;
@@ -183,19 +186,33 @@ void toa_queries_finish(toa_queries *queries)
     }
 }
 
-static question *slot_of(toa_queries *queries, uint32_t id, const toa_endpoint *client)
+static question *slot_of(toa_queries *queries, uint32_t id, const toa_endpoint *client,
+                         const toa_endpoint *service)
 {
-    uint32_t mix = (id ^ ((uint32_t)client->port << 16 | client->ip[3])) * UINT32_C(0x9e3779b1);
+    uint32_t ends = ((uint32_t)client->port << 16 | client->ip[3]) + service->port;
+    uint32_t mix = (id ^ ends) * UINT32_C(0x9e3779b1);
     return &queries->open[mix >> 20];
 }
 
-static void on_query(toa_queries *queries, const toa_datagram *datagram, toa_time now)
+static bool is_service(const toa_queries *queries, const toa_endpoint *endpoint)
+{
+    for (size_t i = 0; i < queries->n_ports; i++) {
+        if (queries->ports[i] == endpoint->port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False when it is none. */
+static bool on_query(toa_queries *queries, const toa_datagram *datagram, toa_time now)
 {
     toa_query query;
-    if (toa_query_decode(datagram->data, datagram->data_len, &query) != TOA_FOUND) {
-        return;
+    if (!is_service(queries, &datagram->destination) ||
+        toa_query_decode(datagram->data, datagram->data_len, &query) != TOA_FOUND) {
+        return false;
     }
-    question *slot = slot_of(queries, query.id, &datagram->source);
+    question *slot = slot_of(queries, query.id, &datagram->source, &datagram->destination);
     queries->totals.queries++;
     queries->totals.unanswered += slot->open;
     *slot = (question){
@@ -206,6 +223,7 @@ static void on_query(toa_queries *queries, const toa_datagram *datagram, toa_tim
         .at = now,
         .open = true,
     };
+    return true;
 }
 
 static void on_reply(toa_queries *queries, const toa_datagram *datagram, toa_moment moment,
@@ -215,7 +233,8 @@ static void on_reply(toa_queries *queries, const toa_datagram *datagram, toa_mom
     if (toa_reply_decode(datagram->data, datagram->data_len, &check.recorded) != TOA_FOUND) {
         return;
     }
-    question *asked = slot_of(queries, check.recorded.id, &datagram->destination);
+    question *asked =
+        slot_of(queries, check.recorded.id, &datagram->destination, &datagram->source);
     if (!asked->open || asked->query.id != check.recorded.id ||
         asked->query.version != check.recorded.version ||
         !toa_endpoint_equal(&asked->client, &datagram->destination) ||
@@ -245,9 +264,7 @@ void toa_queries_datagram(toa_queries *queries, const toa_datagram *datagram, to
         return;
     }
     toa_time now = heard_of(queries, moment.time);
-    if (datagram->destination.port == queries->port) {
-        on_query(queries, datagram, now);
-    } else if (datagram->source.port == queries->port) {
+    if (!on_query(queries, datagram, now) && is_service(queries, &datagram->source)) {
         on_reply(queries, datagram, moment, now);
     }
 }

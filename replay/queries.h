@@ -23,9 +23,10 @@ typedef struct toa_queries toa_queries;
 
 typedef void toa_queries_told(void *context, toa_moment moment, const toa_check_answer *check);
 
-/* `told` gets each judgement. NULL when memory is short. */
-toa_queries *toa_queries_new(const toa_engine *engine, uint16_t port, toa_queries_told *told,
-                             void *context);
+/* Of the services on these UDP ports, TOA_SERVICES_MAX at most. `told` gets each judgement. NULL
+ * when memory is short. */
+toa_queries *toa_queries_new(const toa_engine *engine, const uint16_t ports[], size_t n_ports,
+                             toa_queries_told *told, void *context);
 void toa_queries_free(toa_queries *queries);
 
 /* An event of the engine: a mapping that began, changed or ended. */

@@ -81,7 +81,10 @@ static bool engine_make(toa_replay *replay)
         return false;
     }
     replay->engine = toa_engine_init(replay->memory, size, &config);
-    replay->queries = toa_queries_new(replay->engine, settings->service_port, on_query, replay);
+    static const uint16_t usual = TOA_QUERY_PORT;
+    bool named = settings->n_services != 0;
+    replay->queries = toa_queries_new(replay->engine, named ? settings->services : &usual,
+                                      named ? settings->n_services : 1, on_query, replay);
     return replay->engine != NULL && replay->queries != NULL;
 }
 

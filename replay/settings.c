@@ -10,7 +10,6 @@ void toa_settings_init(toa_settings *settings)
 {
     *settings = (toa_settings){
         .ttl = TOA_TTL_DEFAULT,
-        .service_port = TOA_QUERY_PORT,
         .n_records = TOA_RECORDS_DEFAULT,
     };
     toa_dialects_default(&settings->dialects);
@@ -152,7 +151,15 @@ static const char *set_service(toa_settings *settings, const char *value, size_t
     if (toa_number_parse(value, len, 65535, &port) != NULL || port == 0) {
         return "not a port from 1 to 65535";
     }
-    settings->service_port = (uint16_t)port;
+    for (size_t i = 0; i < settings->n_services; i++) {
+        if (settings->services[i] == port) {
+            return NULL;
+        }
+    }
+    if (settings->n_services == TOA_SERVICES_MAX) {
+        return "too many ports of services";
+    }
+    settings->services[settings->n_services++] = (uint16_t)port;
     return NULL;
 }
 

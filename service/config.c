@@ -1044,7 +1044,6 @@ size_t toa_config_format_case(const toa_service_config *config, char out[TOA_CON
     writer to = {out, 0};
     out[0] = '\0';
     put_capture(&to, &config->capture, &as);
-    put(&to, "service %u\n", (unsigned)config->listen[0].port);
     return to.len;
 }
 

@@ -118,7 +118,8 @@ bool toa_config_same_capture(const toa_capture_config *a, const toa_capture_conf
 /* Writes the configuration as a file that reads as the same one. Returns its length. */
 size_t toa_config_format(const toa_service_config *config, char out[TOA_CONFIG_TEXT_MAX]);
 
-/* Writes its capture part as lines of a regression case (docs/CASES.md). Returns the length. */
+/* Writes its capture part as lines of a regression case (docs/CASES.md): all but the ports of the
+ * service, which the sockets know. Returns the length. */
 size_t toa_config_format_case(const toa_service_config *config, char out[TOA_CONFIG_TEXT_MAX]);
 
 #endif

@@ -170,10 +170,18 @@ static bool open_sockets(service *self, const toa_service_config *config)
 
 /* ---- Capture and record ---------------------------------------------------------------------- */
 
+/* Questions come to the ports that the sockets have by now. */
 static void set_record(service *self, toa_record *record)
 {
     toa_core_tap none = {.context = NULL};
     toa_core_tap tap = record == NULL ? none : toa_record_tap(record);
+    uint16_t ports[TOA_CONFIG_LISTENS];
+    for (size_t i = 0; i < self->n_sockets; i++) {
+        ports[i] = self->sockets[i].bound.port;
+    }
+    if (record != NULL) {
+        toa_record_services(record, ports, self->n_sockets);
+    }
     toa_core_tap_set(self->core, &tap);
     if (self->feed != NULL) {
         toa_feed_record(self->feed, record);
@@ -262,6 +270,16 @@ static bool needs_restart(const toa_service_config *a, const toa_service_config 
            strcmp(a->control, b->control) != 0;
 }
 
+static bool same_ports(const toa_service_config *a, const toa_service_config *b)
+{
+    bool same = a->n_listen == b->n_listen;
+    for (size_t i = 0; i < a->n_listen && same; i++) {
+        same = a->listen[i].port == b->listen[i].port &&
+               (a->listen[i].port != 0 || toa_endpoint_equal(&a->listen[i], &b->listen[i]));
+    }
+    return same;
+}
+
 /* Everything new is started before anything old ends, so that a failure leaves all as it was. With
  * `anew` the capture begins anew, even if nothing about it has changed. */
 static bool apply(service *self, const toa_service_config *fresh, bool anew)
@@ -271,7 +289,7 @@ static bool apply(service *self, const toa_service_config *fresh, bool anew)
         live && (anew || !toa_config_same_capture(&self->config.capture, &fresh->capture));
     bool other_record =
         live && (other_capture || !same_record(&self->config.record, &fresh->record) ||
-                 fresh->listen[0].port != self->config.listen[0].port);
+                 !same_ports(&self->config, fresh));
     toa_feed *feed = NULL;
     toa_record *record = NULL;
     if (other_capture && !start_feed(self, fresh, &feed)) {

@@ -59,6 +59,9 @@ struct toa_record {
     queue incoming;
     bool ending;
     toa_record_counters counters;
+    /* Written before the first entry is. */
+    uint16_t services[TOA_CONFIG_LISTENS];
+    size_t n_services;
     /* The thread's own. */
     queue work; /* taken from `incoming`; what is too young to be sorted stays */
     queue spare;
@@ -314,14 +317,15 @@ static void recover_pair(const char *dir, const char *case_name)
     bool empty = stat(path, &info) == 0 && info.st_size == 0;
     memcpy(path + len - 4, "pcap", 4);
     if (!toa_pcap_repair(path, &left, &cut)) {
-        toa_say("%s: cannot be looked at: %s", path, strerror(errno));
+        toa_complain("%s: cannot be looked at: %s", path, strerror(errno));
     } else if (empty || left == 0) {
         remove_pair(dir, case_name);
-        toa_say("%s: removed, for it holds nothing: its program was killed", path);
+        toa_complain("%s: removed, for it holds nothing: its program was killed", path);
     } else if (cut != 0) {
-        toa_say("%s: %llu bytes at its end were half a record and are taken off: its program was "
-                "killed",
-                path, (unsigned long long)cut);
+        toa_complain(
+            "%s: %llu bytes at its end were half a record and are taken off: its program was "
+            "killed",
+            path, (unsigned long long)cut);
     }
 }
 
@@ -351,6 +355,9 @@ static bool write_case(const toa_record *record, const char *path, const char *n
                   "# Recorded by toa serve on \"%s\": what came up from the kernel, the questions, "
                   "and the answers.\ncapture  %s.pcap\nsource   recorded, toa serve --record\n%s",
                   record->config.capture.interface, name, settings);
+    for (size_t i = 0; i < record->n_services; i++) {
+        (void)fprintf(file, "service %u\n", (unsigned)record->services[i]);
+    }
     bool right = ferror(file) == 0;
     right = fclose(file) == 0 && right;
     free(settings);
@@ -682,6 +689,14 @@ toa_record *toa_record_start(const toa_service_config *config, toa_time now,
         return NULL;
     }
     return record;
+}
+
+void toa_record_services(toa_record *record, const uint16_t ports[], size_t n)
+{
+    for (size_t i = 0; i < n && i < TOA_CONFIG_LISTENS; i++) {
+        record->services[i] = ports[i];
+        record->n_services = i + 1;
+    }
 }
 
 void toa_record_stop(toa_record *record)

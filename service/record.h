@@ -39,6 +39,10 @@ void toa_record_recover(const toa_record_config *config);
 toa_record *toa_record_start(const toa_service_config *config, toa_time now,
                              char error[TOA_CONFIG_ERROR]);
 
+/* The UDP ports that questions come to, TOA_CONFIG_LISTENS at most. To be called before the first
+ * question. */
+void toa_record_services(toa_record *record, const uint16_t ports[], size_t n);
+
 /* A frame that came up. `event` says what it did. */
 void toa_record_frame(toa_record *record, const uint8_t *bytes, uint32_t captured_len,
                       uint32_t original_len, int link_type, const toa_event *event, toa_time time);

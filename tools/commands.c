@@ -60,7 +60,7 @@ const cli_option cli_options[] = {
     {"ask", 0, "T,FAKE[>SERVER]", OFFER_NOTHING, GROUP_ASK, REPLAY,
      "who is FAKE, T seconds after the first frame?"},
     {"service", 0, "PORT", OFFER_NOTHING, GROUP_ASK, REPLAY,
-     "UDP port whose recorded answers are checked; default 9999"},
+     "UDP port whose recorded answers are checked; may come again; default 9999"},
     {"sources", 0, "syn,service", "syn service syn,service service,syn", GROUP_ASK, RUN,
      "whom to ask, in this order: the SYN that the kernel saved, toa serve; default both"},
     {"server", 0, "HOST:PORT", OFFER_NOTHING, GROUP_ASK, QUERY | RUN,

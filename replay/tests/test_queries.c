@@ -20,6 +20,9 @@ static toa_endpoint at(const char *text)
     return endpoint;
 }
 
+/* Where the services answer. */
+static const uint16_t ports[] = {TOA_QUERY_PORT, 10000};
+
 /* An engine with its memory, the checker, and what it told. */
 typedef struct stage {
     void *memory;
@@ -46,7 +49,8 @@ static int setup(void **state)
     toa_dialects_default(&made->dialects);
     toa_config config = {.dialects = &made->dialects, .ttl = TOA_TTL_DEFAULT};
     made->engine = toa_engine_init(made->memory, size, &config);
-    made->queries = toa_queries_new(made->engine, TOA_QUERY_PORT, on_told, made);
+    made->queries =
+        toa_queries_new(made->engine, ports, sizeof ports / sizeof ports[0], on_told, made);
     *state = made;
     return made->queries == NULL;
 }
@@ -83,19 +87,25 @@ static void syn(stage *stage, toa_time now, uint32_t isn, uint8_t n)
     syn_from(stage, "10.0.1.7:40001", now, isn, n);
 }
 
-static void datagram(stage *stage, const uint8_t *bytes, size_t len, bool query, toa_time now)
+static void datagram_from(stage *stage, const char *from, const char *to, const uint8_t *bytes,
+                          size_t len, toa_time now)
 {
-    toa_endpoint client = at("127.0.0.1:5000");
-    toa_endpoint service = at("127.0.0.1:9999");
     toa_datagram datagram = {
-        .source = query ? client : service,
-        .destination = query ? service : client,
+        .source = at(from),
+        .destination = at(to),
         .data = bytes,
         .data_len = len,
         .whole = true,
     };
     toa_queries_advance(stage->queries, now);
     toa_queries_datagram(stage->queries, &datagram, (toa_moment){1, now});
+}
+
+static void datagram(stage *stage, const uint8_t *bytes, size_t len, bool query, toa_time now)
+{
+    const char *client = "127.0.0.1:5000";
+    const char *service = "127.0.0.1:9999";
+    datagram_from(stage, query ? client : service, query ? service : client, bytes, len, now);
 }
 
 /* Version 1, about 10.0.1.7:40001; the answer names 203.0.113.N, or nobody when n is 0. */
@@ -198,6 +208,35 @@ static void answers_agree_within_two_milliseconds(void **state)
     }
 }
 
+/* The same client asks both with the same number, from a port that is a service's elsewhere. */
+static void every_port_of_the_service_counts(void **state)
+{
+    static const char asker[] = "192.0.2.7:9999";
+    static const char *const services[] = {"127.0.0.1:9999", "127.0.0.1:10000"};
+    stage *stage = *state;
+    uint8_t bytes[TOA_DATAGRAM_MAX];
+    toa_query query = {.version = 1, .id = 5, .fake = at("10.0.1.7:40001")};
+    toa_answer found = {.word = TOA_FOUND, .mapping = {.client = at("203.0.113.1:1000")}};
+    toa_answer nobody = {.word = TOA_NEVER_SEEN};
+    syn(stage, 0, 100, 1);
+    for (size_t i = 0; i < 2; i++) {
+        datagram_from(stage, asker, services[i], bytes, toa_query_encode(&query, bytes), 5 * MS);
+    }
+    datagram_from(stage, services[1], asker, bytes, toa_reply_encode(&query, &nobody, bytes),
+                  6 * MS);
+    datagram_from(stage, services[0], asker, bytes, toa_reply_encode(&query, &found, bytes),
+                  6 * MS);
+    datagram_from(stage, asker, "127.0.0.1:10001", bytes, toa_query_encode(&query, bytes), 7 * MS);
+    datagram_from(stage, "127.0.0.1:10001", asker, bytes, toa_reply_encode(&query, &nobody, bytes),
+                  8 * MS);
+    toa_queries_finish(stage->queries);
+    toa_queries_totals totals = toa_queries_count(stage->queries);
+    assert_int_equal(totals.queries, 2);
+    assert_int_equal(totals.agree, 1);
+    assert_int_equal(totals.disagree, 1);
+    assert_int_equal(totals.unanswered, 0);
+}
+
 static void an_answer_that_nobody_asked_for_is_no_answer(void **state)
 {
     stage *stage = *state;
@@ -288,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_agree_within_two_milliseconds),
+        cmocka_unit_test_setup_teardown(every_port_of_the_service_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_that_nobody_asked_for_is_no_answer, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_second_answer_to_a_question_is_none, setup, teardown),

@@ -147,6 +147,31 @@ stop INT
 row 'as many files are kept as may be' 0 '^4$' bash -c 'ls few | wc -l'
 row 'what is kept replays' 0 '2 passed, 0 failed' "$toa" check few
 
+start "${serve[@]}" --listen 127.0.0.1:9999 --listen 127.0.0.1:0 --listen '[::1]:9998' --record "$scratch/ports"
+"${connections[@]}" 10001 20 >/dev/null
+second=$(sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\)$/\1/p' daemon.err | grep -v '^9999$')
+for at in 127.0.0.1:9999 "127.0.0.1:$second" '[::1]:9998'; do
+    row "it answers on $at" 0 '203.0.113.9:10007 254 ack' "$toa" query --server "$at" 127.0.0.1:10007
+done
+stop TERM
+row 'the record names every port' 0 '^3$' grep -c "^service \(9999\|$second\|9998\)$" ports/*.case
+row 'what was answered on each of them is compared' 0 '"queries":3,"agree":3[},]' "$toa" replay --summary --json \
+    --server any:8080 --service 9999 --service "$second" --service 9998 ports/*.pcap
+row 'and it agrees' 0 '1 passed, 0 failed' "$toa" check ports
+mkdir wrong-ports
+cp ports/* wrong-ports
+python3 - "$second" wrong-ports/*.pcap <<'PY'
+import struct, sys
+port, name = struct.pack("!H", int(sys.argv[1])), sys.argv[2]
+data = bytearray(open(name, "rb").read())
+# An answer of version 2 (type 2), behind a UDP header that comes from this port.
+found = [i for i in range(8, len(data)) if data[i:i + 4] == b"TOA\2" and data[i + 8] == 2 and data[i - 8:i - 6] == port]
+data[data.index(bytes([203, 0, 113, 9]), found[0]) + 3] = 8
+open(name, "wb").write(data)
+PY
+row 'a wrong answer of the second would be seen' 1 'recorded 203\.0\.113\.8:10007 254 ack, the engine says' \
+    "$toa" check wrong-ports
+
 mkdir small
 if mount -t tmpfs -o size=300k,mode=777 none small 2>/dev/null; then
     start "${serve[@]}" --record "$scratch/small/r"

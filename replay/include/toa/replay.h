@@ -22,6 +22,8 @@ extern "C" {
 
 /* ---- Settings -------------------------------------------------------------------------------- */
 
+#define TOA_SERVICES_MAX 16
+
 typedef struct toa_settings {
     toa_dialects dialects;
     bool dialects_named; /* else the default ones stand there */
@@ -34,7 +36,8 @@ typedef struct toa_settings {
     toa_duplicates duplicates;
     bool midstream;
     bool open_tunnels;
-    uint16_t service_port; /* whose queries and answers are checked */
+    uint16_t services[TOA_SERVICES_MAX]; /* UDP ports whose queries and answers are checked */
+    size_t n_services;                   /* 0: TOA_QUERY_PORT alone */
     size_t n_records;
     uint64_t hash_key[2];
 } toa_settings;
@@ -43,9 +46,9 @@ typedef struct toa_settings {
 TOA_API void toa_settings_init(toa_settings *settings);
 
 /*
- * Sets one of: server, dialect, trust (each may come again and adds), ttl SECONDS,
+ * Sets one of: server, dialect, trust, service PORT (each may come again and adds), ttl SECONDS,
  * hold connection|ttl, midstream [accept|refuse], duplicates first|last|reject, decap [yes|no],
- * service PORT, records N. An empty value is allowed where it stands in brackets, and means the
+ * records N. An empty value is allowed where it stands in brackets, and means the
  * first word there. Returns NULL, or what is wrong, static.
  */
 TOA_API const char *toa_settings_set(toa_settings *settings, const char *key, const char *value,
