@@ -108,6 +108,25 @@ static void datagram(stage *stage, const uint8_t *bytes, size_t len, bool query,
     datagram_from(stage, query ? client : service, query ? service : client, bytes, len, now);
 }
 
+/* A segment of that flow in mid-stream, which names 203.0.113.N:1000. */
+static void contradict(stage *stage, toa_time now, uint8_t n)
+{
+    const uint8_t options[8] = {254, 8, 1000 >> 8, 1000 & 0xff, 203, 0, 113, n};
+    toa_segment segment = {
+        .source = at("10.0.1.7:40001"),
+        .destination = at("10.0.0.80:443"),
+        .seq = 77777,
+        .flags = TOA_TCP_ACK,
+        .options = toa_options_begin(options, sizeof options, sizeof options),
+        .options_len = sizeof options,
+    };
+    toa_event event;
+    toa_queries_advance(stage->queries, now);
+    (void)toa_engine_segment(stage->engine, &segment, now, &event);
+    assert_int_equal(event.verdict, TOA_MIDSTREAM);
+    toa_queries_event(stage->queries, &event, now);
+}
+
 /* Version 1, about 10.0.1.7:40001; the answer names 203.0.113.N, or nobody when n is 0. */
 static void ask(stage *stage, uint32_t id, toa_time now)
 {
@@ -204,6 +223,56 @@ static void answers_agree_within_two_milliseconds(void **state)
         void *fresh = NULL;
         assert_int_equal(setup(&fresh), 0);
         run_row(fresh, &rows[i]);
+        (void)teardown(&fresh);
+    }
+}
+
+/* Learned at 0 from the SYN, contradicted at 10 ms: from then on the reason is conflict. */
+static void around_a_contradiction_both_answers_count(void **state)
+{
+    static const struct {
+        const char *sentence;
+        toa_time asked;
+        toa_word word;
+        bool agrees;
+    } contradicted[] = {
+        {"the client is right before", 7 * MS, TOA_FOUND, true},
+        {"conflict 2 ms before: the service saw the contradiction first", 8 * MS, TOA_CONFLICT,
+         true},
+        {"conflict earlier than that is wrong", 8 * MS - 1, TOA_CONFLICT, false},
+        {"conflict is right behind", 10 * MS, TOA_CONFLICT, true},
+        {"and long behind", 100 * MS, TOA_CONFLICT, true},
+        {"the client 2 ms behind: the service had not seen it yet", 12 * MS, TOA_FOUND, true},
+        {"the client later than that is wrong", 12 * MS + 1, TOA_FOUND, false},
+        {"another reason is wrong", 11 * MS, TOA_PENDING, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof contradicted / sizeof contradicted[0]; i++) {
+        void *fresh = NULL;
+        uint8_t bytes[TOA_DATAGRAM_MAX];
+        toa_time asked = contradicted[i].asked;
+        toa_query query = {.version = 2, .id = 1, .fake = at("10.0.1.7:40001")};
+        toa_answer answer = {.word = contradicted[i].word};
+        if (answer.word == TOA_FOUND) {
+            answer.mapping = (toa_mapping){
+                .client = at("203.0.113.1:1000"), .kind = 254, .carrier = TOA_CARRIER_SYN};
+        }
+        assert_int_equal(setup(&fresh), 0);
+        stage *stage = fresh;
+        syn(stage, 0, 100, 1);
+        if (asked >= 10 * MS) {
+            contradict(stage, 10 * MS, 2);
+        }
+        datagram(stage, bytes, toa_query_encode(&query, bytes), true, asked);
+        datagram(stage, bytes, toa_reply_encode(&query, &answer, bytes), false, asked);
+        if (asked < 10 * MS) {
+            contradict(stage, 10 * MS, 2);
+        }
+        toa_queries_finish(stage->queries);
+        if (stage->n_told != 1 || stage->agrees != contradicted[i].agrees) {
+            fail_msg("%s: told %u times, agrees %d", contradicted[i].sentence, stage->n_told,
+                     stage->agrees);
+        }
         (void)teardown(&fresh);
     }
 }
@@ -327,6 +396,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_agree_within_two_milliseconds),
+        cmocka_unit_test(around_a_contradiction_both_answers_count),
         cmocka_unit_test_setup_teardown(every_port_of_the_service_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_that_nobody_asked_for_is_no_answer, setup,
                                         teardown),
