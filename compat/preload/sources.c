@@ -111,7 +111,7 @@ static toa_word ask_service(const preload_settings *settings, const preload_ques
 {
     static _Atomic int64_t quiet_until;
     uint8_t bytes[TOA_DATAGRAM_MAX];
-    toa_reply reply;
+    toa_reply reply = {.version = 0};
     toa_query query = {.version = 2,
                        .fake = question->fake,
                        .server = question->server,
