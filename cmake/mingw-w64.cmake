@@ -21,5 +21,6 @@ set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 
-# No DLL of the compiler's.
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-static")
+# No DLL of the compiler's; the same bytes at every build; and what Windows protects programs with.
+set(CMAKE_EXE_LINKER_FLAGS_INIT
+    "-static -Wl,--no-insert-timestamp,--dynamicbase,--high-entropy-va,--nxcompat")

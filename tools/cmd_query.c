@@ -1,20 +1,17 @@
 #include <toa/query.h>
 #include <toa/replay.h>
 
-#include <errno.h>
-#include <netdb.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
+
+#include <toa/live.h>
 
 #include "cli.h"
 #include "explain.h"
 #include "json.h"
 #include "report.h"
+#include "udp.h"
 
 static const cli_command *const command = &cli_commands[COMMAND_QUERY];
 
@@ -71,7 +68,7 @@ static int read_operand(query_job *job, const char *text)
     }
     job->query.fake = ask.fake;
     job->query.server = ask.server;
-    if (getrandom(&job->query.id, sizeof job->query.id, 0) != sizeof job->query.id) {
+    if (!toa_live_random(&job->query.id, sizeof job->query.id)) {
         cli_message("toa query: no random numbers\n");
         return EXIT_FAILED;
     }
@@ -125,37 +122,26 @@ static bool split(const char *text, char *host, size_t size, const char **port)
     return strchr(*port, ':') == NULL && **port != '\0';
 }
 
-/* A socket that is connected to the service, so that answers from elsewhere never arrive. */
-static int connect_to(const char *service, int *status)
+/* EXIT_DONE; else a message is printed. */
+static int connect_to(const char *service)
 {
     char host[256];
     const char *port = NULL;
-    struct addrinfo *found = NULL;
-    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV};
-    int fd = -1;
+    const char *why = NULL;
     if (!split(service, host, sizeof host, &port)) {
-        *status = cli_wrong_value(command, "server", service,
-                                  "not HOST:PORT (127.0.0.1:9999, [::1]:9999)");
-        return -1;
+        return cli_wrong_value(command, "server", service,
+                               "not HOST:PORT (127.0.0.1:9999, [::1]:9999)");
     }
-    int wrong = getaddrinfo(host, port, &hints, &found);
-    if (wrong != 0) {
-        *status = cli_wrong_value(command, "server", service, gai_strerror(wrong));
-        return -1;
+    switch (udp_open(host, port, &why)) {
+    case UDP_DONE:
+        return EXIT_DONE;
+    case UDP_NO_HOST:
+        return cli_wrong_value(command, "server", service, why);
+    case UDP_FAILED:
+    default:
+        cli_message("toa query: %s: %s\n", service, why);
+        return EXIT_FAILED;
     }
-    for (const struct addrinfo *one = found; one != NULL && fd < 0; one = one->ai_next) {
-        fd = socket(one->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0 && connect(fd, one->ai_addr, one->ai_addrlen) != 0) {
-            (void)close(fd);
-            fd = -1;
-        }
-    }
-    freeaddrinfo(found);
-    if (fd < 0) {
-        cli_message("toa query: %s: %s\n", service, strerror(errno));
-        *status = EXIT_FAILED;
-    }
-    return fd;
 }
 
 static int64_t milliseconds_now(void)
@@ -165,10 +151,10 @@ static int64_t milliseconds_now(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static bool is_our_answer(const query_job *job, const uint8_t *bytes, ssize_t len, toa_reply *out)
+static bool is_our_answer(const query_job *job, const uint8_t *bytes, int len, toa_reply *out)
 {
     toa_reply reply;
-    if (len < 0 || toa_reply_decode(bytes, (size_t)len, &reply) != TOA_FOUND ||
+    if (len <= 0 || toa_reply_decode(bytes, (size_t)len, &reply) != TOA_FOUND ||
         reply.id != job->query.id || reply.version != job->query.version) {
         return false;
     }
@@ -176,48 +162,32 @@ static bool is_our_answer(const query_job *job, const uint8_t *bytes, ssize_t le
     return true;
 }
 
-/* One question, and its time. */
-static bool try_once(const query_job *job, int fd, toa_reply *out)
+/* One question, and its time. Without an answer, *why is why, NULL: none came. */
+static bool try_once(const query_job *job, toa_reply *out, const char **why)
 {
     uint8_t bytes[TOA_DATAGRAM_MAX + 1];
     size_t len = toa_query_encode(&job->query, bytes);
     int64_t until = milliseconds_now() + (int64_t)job->timeout_ms + job->query.wait_ms;
-    errno = 0;
-    if (send(fd, bytes, len, 0) < 0) {
-        return false;
-    }
-    for (int64_t left = until - milliseconds_now(); left > 0; left = until - milliseconds_now()) {
-        struct pollfd readable = {.fd = fd, .events = POLLIN};
-        if (poll(&readable, 1, (int)left) <= 0) {
-            continue;
-        }
-        ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    *why = udp_send(bytes, len);
+    for (int64_t left = until - milliseconds_now(); left > 0 && *why == NULL;
+         left = until - milliseconds_now()) {
+        int got = udp_receive(bytes, sizeof bytes, (int)left, why);
         if (is_our_answer(job, bytes, got, out)) {
             return true;
         }
-        if (got < 0 && errno != EAGAIN && errno != EINTR) {
-            return false; /* nobody listens there */
-        }
     }
-    errno = 0;
     return false;
 }
 
-static int ask(const query_job *job, int fd, toa_reply *out)
+static int ask(const query_job *job, toa_reply *out)
 {
-    for (uint64_t i = 0; i < job->n_tries; i++) {
-        if (try_once(job, fd, out)) {
+    const char *why = NULL;
+    for (uint64_t i = 0; i < job->n_tries && why == NULL; i++) {
+        if (try_once(job, out, &why)) {
             return EXIT_DONE;
         }
-        if (errno != 0) {
-            break;
-        }
     }
-    if (errno != 0) {
-        cli_message("toa query: %s: %s\n", job->service, strerror(errno));
-    } else {
-        cli_message("toa query: %s: no answer\n", job->service);
-    }
+    cli_message("toa query: %s: %s\n", job->service, why == NULL ? "no answer" : why);
     return EXIT_FAILED;
 }
 
@@ -315,11 +285,11 @@ int query_run(int argc, char **argv)
     if (status != EXIT_DONE || done) {
         return status;
     }
-    int fd = connect_to(job.service, &status);
-    if (fd < 0) {
+    status = connect_to(job.service);
+    if (status != EXIT_DONE) {
         return status;
     }
-    status = ask(&job, fd, &reply);
-    (void)close(fd);
+    status = ask(&job, &reply);
+    udp_close();
     return status == EXIT_DONE ? print(&job, &reply) : status;
 }

@@ -221,7 +221,13 @@ bool cli_command_built(cli_command_id id)
 {
     unsigned missing = 0;
 #ifndef TOA_WITH_SERVICE
-    missing |= CAPTURE | SERVE | QUERY | CTL | DOCTOR;
+    missing |= SERVE | QUERY;
+#endif
+#ifndef TOA_WITH_CAPTURE
+    missing |= CAPTURE;
+#endif
+#ifndef TOA_WITH_CONTROL
+    missing |= CTL | DOCTOR;
 #endif
 #ifndef TOA_WITH_PRELOAD
     missing |= RUN;

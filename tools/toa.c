@@ -8,7 +8,12 @@ typedef int command_run(int argc, char **argv);
 static command_run *const runs[N_COMMANDS] = {
     [COMMAND_REPLAY] = replay_run,   [COMMAND_CHECK] = check_run,
 #ifdef TOA_WITH_SERVICE
-    [COMMAND_CAPTURE] = capture_run, [COMMAND_SERVE] = serve_run,     [COMMAND_QUERY] = query_run,
+    [COMMAND_SERVE] = serve_run,     [COMMAND_QUERY] = query_run,
+#endif
+#ifdef TOA_WITH_CAPTURE
+    [COMMAND_CAPTURE] = capture_run,
+#endif
+#ifdef TOA_WITH_CONTROL
     [COMMAND_CTL] = ctl_run,         [COMMAND_DOCTOR] = doctor_run,
 #endif
 #ifdef TOA_WITH_PRELOAD
