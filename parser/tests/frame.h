@@ -6,13 +6,15 @@
  * the addresses and the TCP header the ports that FRAME_SOURCE and FRAME_DESTINATION name, so
  * that every sound frame has the same answer.
  *
- *   eth sll sll2         type=
+ *   eth                  to= (the first two bytes) from= (the last byte) type=
+ *   sll sll2             type=
  *   null loop            the address family, little-endian and big-endian; family=
  *   tag                  802.1Q; type=
  *   pppoe                code=, ppp=
  *   mpls                 bottom=
- *   ip4                  version= ihl= total= offset= more= protocol=; ihl above 5 adds options
- *   ip6                  version= payload= next=
+ *   ip4                  version= ihl= tos= total= offset= more= ttl= protocol=; ihl above 5 adds
+ *                        options
+ *   ip6                  version= flow= (bits 4 to 11) payload= next=
  *   hop routing dest mobility hip shim6 ah    words= (as in the length field), next=
  *   frag                 IPv6: offset= more= next=
  *   gre                  flags= type=
@@ -141,7 +143,10 @@ static inline bool frame_put_link(frame *f, const char *word, const char *next)
     unsigned type = frame_value(word, "type", frame_ethertype(next));
     unsigned family = frame_value(word, "family", frame_is(next, "ip6") ? 30 : 2);
     if (frame_is(word, "eth")) {
-        frame_set16(frame_put(f, 14) + 12, type);
+        uint8_t *at = frame_put(f, 14);
+        frame_set16(at, frame_value(word, "to", 0));
+        at[11] = (uint8_t)frame_value(word, "from", 0);
+        frame_set16(at + 12, type);
     } else if (frame_is(word, "sll")) {
         frame_set16(frame_put(f, 16) + 14, type);
     } else if (frame_is(word, "sll2")) {
@@ -180,7 +185,8 @@ static inline void frame_put_ip4(frame *f, const char *word, const char *next)
     at[0] = (uint8_t)(frame_value(word, "version", 4) << 4 | ihl);
     frame_set16(at + 2, frame_value(word, "total", f->end - f->begin));
     frame_set16(at + 6, frame_value(word, "more", 0) << 13 | frame_value(word, "offset", 0));
-    at[8] = 64;
+    at[1] = (uint8_t)frame_value(word, "tos", 0);
+    at[8] = (uint8_t)frame_value(word, "ttl", 64);
     at[9] = (uint8_t)frame_value(word, "protocol", frame_protocol(next));
     memcpy(at + 12, f->n_ips == 0 ? "\xc0\x00\x02\x01" : "\x0a\x00\x00\x01", 4);
     memcpy(at + 16, f->n_ips == 0 ? "\xc6\x33\x64\x02" : "\x0a\x00\x00\x02", 4);
@@ -192,6 +198,7 @@ static inline void frame_put_ip6(frame *f, const char *word, const char *next)
     unsigned payload = frame_value(word, "payload", f->end - f->begin);
     uint8_t *at = frame_put(f, 40);
     at[0] = (uint8_t)(frame_value(word, "version", 6) << 4);
+    at[1] = (uint8_t)frame_value(word, "flow", 0);
     frame_set16(at + 4, payload);
     at[6] = (uint8_t)frame_value(word, "next", frame_protocol(next));
     at[7] = 64;

@@ -33,6 +33,7 @@ static const name_row name_rows[] = {
     {"no name is no name", "", 0, false},
     {"a NULL span is no name", NULL, 0, false},
     {"a blank before a name is wrong", " lvs", 4, false},
+    {"a name with another first letter is no name", "xvs", 3, false},
 };
 
 static void test_names(void **state)
@@ -183,11 +184,12 @@ static void test_full(void **state)
     }
     toa_dialects before = dialects;
     assert_null(toa_dialects_add_row(&dialects, &row)); /* there already */
+    static const char too_many[] = "too many rows: 32 pairs of kind and length at most";
     row.len = 40;
-    assert_non_null(toa_dialects_add_row(&dialects, &row));
+    assert_string_equal(toa_dialects_add_row(&dialects, &row), too_many);
     row.kind = 77;
-    assert_non_null(toa_dialects_add_row(&dialects, &row));
-    assert_non_null(toa_dialects_add(&dialects, "lvs", 3));
+    assert_string_equal(toa_dialects_add_row(&dialects, &row), too_many);
+    assert_string_equal(toa_dialects_add(&dialects, "lvs", 3), too_many); /* as the row says */
     assert_memory_equal(&before, &dialects, sizeof before);
 }
 
