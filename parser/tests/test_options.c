@@ -751,9 +751,49 @@ static void test_linux_syn_as_toa(void **state)
     assert_int_equal(said.n_toas, 2);
 }
 
+/* Rows of the caller's own that look plain, and have one thing more to compare. */
+static void test_rows_nearly_plain(void **state)
+{
+    static const toa_row rows[] = {
+        {.kind = 77,
+         .len = 9,
+         .client_version = 4,
+         .client_port_at = 2,
+         .client_ip_at = 4,
+         .fixed_at = 8,
+         .fixed_value = 5},
+        {.kind = 20, .len = 20, .client_version = 4, .client_port_at = 2, .client_ip_at = 4}};
+    static const struct {
+        const char *sentence;
+        const char *bytes;
+        size_t len;
+        toa_word word;
+    } lists[] = {
+        {"the fixed byte is there", "\x01\x01\x01\x4d\x09\x01\x02\xcb\0\x71\x09\x05", 12,
+         TOA_FOUND},
+        {"it is another byte", "\x01\x01\x01\x4d\x09\x01\x02\xcb\0\x71\x09\x06", 12, TOA_NO_OPTION},
+        {"the kind is the row's length, the length is not",
+         "\x14\x08\x01\x02\xcb\0\x71\x09\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01", 20,
+         TOA_NO_OPTION},
+    };
+    toa_dialects dialects;
+    (void)state;
+    toa_dialects_clear(&dialects);
+    assert_null(toa_dialects_add_row(&dialects, &rows[0]));
+    assert_null(toa_dialects_add_row(&dialects, &rows[1]));
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        toa_sighting said;
+        question asked = {&dialects, TOA_DUPLICATES_FIRST, false, lists[i].len};
+        print_message("    %s\n", lists[i].sentence);
+        assert_int_equal(read_guarded(&asked, (const uint8_t *)lists[i].bytes, lists[i].len, &said),
+                         lists[i].word);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_nearly_plain),
         cmocka_unit_test(test_common_layouts_and_their_neighbours),
         cmocka_unit_test(test_linux_syn_as_toa),
         cmocka_unit_test(test_walk),
