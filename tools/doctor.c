@@ -262,12 +262,10 @@ static void on_frame(void *context, const toa_live_frame *frame)
     }
 }
 
-static void tell_sample(doctor_report *report, const sample *taken, const toa_live *live,
+static void tell_sample(doctor_report *report, const sample *taken, uint64_t kernel_drops,
                         uint64_t seconds)
 {
-    toa_live_counters counters;
     uint64_t named = taken->n_named;
-    toa_live_counters_get(live, &counters);
     if (taken->n_syns == 0) {
         tell(report, "traffic", DOCTOR_WARNING,
              "no SYN to a watched server came in %" PRIu64 " s|is it the right interface, and are "
@@ -293,10 +291,10 @@ static void tell_sample(doctor_report *report, const sample *taken, const toa_li
         tell(report, "snap_length", DOCTOR_OK, "all headers are whole");
     }
     tell_unheard(report, toa_stories_unheard(taken->stories), "");
-    if (counters.kernel_drops != 0) {
+    if (kernel_drops != 0) {
         tell(report, "drops", DOCTOR_WARNING,
              "the kernel dropped %" PRIu64 " frames meanwhile|a larger ring (Buffer)",
-             counters.kernel_drops);
+             kernel_drops);
     } else {
         tell(report, "drops", DOCTOR_OK, "the kernel dropped nothing meanwhile");
     }
@@ -307,6 +305,7 @@ static void run_capture(doctor_report *report, const toa_capture_config *config,
 {
     char text[512] = "";
     toa_live *live = NULL;
+    toa_live_counters counters;
     toa_dialects all;
     struct timespec span = {.tv_sec = (time_t)seconds};
     toa_config_dialects(config, &all);
@@ -333,8 +332,9 @@ static void run_capture(doctor_report *report, const toa_capture_config *config,
     }
     while (nanosleep(&span, &span) != 0 && errno == EINTR) {
     }
-    tell_sample(report, taken, live, seconds);
-    toa_live_stop(live);
+    toa_live_counters_get(live, &counters);
+    toa_live_stop(live); /* from here on the sample is ours */
+    tell_sample(report, taken, counters.kernel_drops, seconds);
 }
 
 void doctor_capture(doctor_report *report, const toa_service_config *config, uint64_t seconds)
