@@ -293,10 +293,10 @@ void option_writer_stop(option_writer *writer)
         (void)attach(BPF_PROG_DETACH, writer);
         (void)close(writer->program_fd);
     }
-    leave_cgroup(writer);
     if (writer->cgroup_fd >= 0) {
-        (void)close(writer->cgroup_fd);
+        (void)close(writer->cgroup_fd); /* or the mount it is on could not go */
     }
+    leave_cgroup(writer);
     if (writer->mapped != NULL) {
         (void)munmap(writer->mapped, N_PORTS * sizeof(uint64_t));
     }
