@@ -65,29 +65,30 @@ static inline bool toa_walk_is_common_(const toa_dialects *dialects, const uint8
 }
 
 /*
- * Steps over no operations and over sound options of kinds that no dialect knows. Stands before
- * anything else, for toa_walk_step_ to judge.
+ * How many bytes to step over here: a no operation's, or those of a sound option of a kind that no
+ * dialect knows. 0 before anything else, which is for toa_walk_step_ to judge.
  */
+static inline size_t toa_walk_unknown_len_(const toa_dialects *dialects, const uint8_t *at,
+                                           size_t left)
+{
+    if (left < 2 || at[0] == TOA_KIND_END) {
+        return 0;
+    }
+    if (at[0] == TOA_KIND_NO_OPERATION) {
+        return 1;
+    }
+    /* A length below 2 wraps around: one comparison for both ends. */
+    size_t len = at[1];
+    return len - 2 > left - 2 || dialects->row_of_kind[at[0]] != 0 ? 0 : len;
+}
+
 static inline void toa_walk_skip_unknown_(const toa_dialects *dialects, toa_options *walk)
 {
-    const uint8_t *at = walk->at;
-    size_t left = walk->left;
-
-    while (left >= 2) {
-        size_t len = at[1];
-        if (at[0] <= TOA_KIND_NO_OPERATION) {
-            if (at[0] == TOA_KIND_END) {
-                break;
-            }
-            len = 1;
-        } else if (len - 2 > left - 2 || dialects->row_of_kind[at[0]] != 0) {
-            break; /* a length below 2 wraps around: one comparison for both ends */
-        }
-        at += len;
-        left -= len;
+    size_t len;
+    while ((len = toa_walk_unknown_len_(dialects, walk->at, walk->left)) != 0) {
+        walk->at += len;
+        walk->left -= len;
     }
-    walk->at = at;
-    walk->left = left;
 }
 
 /* The kind that RFC 4727 gives to experiments and LVS gives to TOA. */
