@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fts.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -72,10 +73,12 @@ static int add_entry(const search *search, FTS *tree, FTSENT *entry)
 int cases_find(const char *path, case_taker *take, void *context)
 {
     const search search = {take, context};
-    char *const roots[] = {(char *)(size_t)path, NULL}; /* fts_open changes nothing there */
+    char *root = strdup(path);
+    char *const roots[] = {root, NULL};
     int status = EXIT_DONE;
     FTSENT *entry = NULL;
-    FTS *tree = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, compare_names);
+    FTS *tree = root == NULL ? NULL : fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, compare_names);
+    free(root);
     if (tree == NULL) {
         cli_message("toa check: %s: %s\n", path, strerror(errno));
         return EXIT_UNREADABLE;
