@@ -13,14 +13,15 @@ typedef struct toa_expected {
 
 enum { EXPECTED_MAX = 32 };
 
+/* What readers read, and what the writer writes with every segment, are in lines of their own. */
 struct toa_engine {
     toa_config config;
     toa_table table;
-    uint64_t n_opened;
+    _Alignas(64) _Atomic toa_time now; /* the latest time seen */
+    _Alignas(64) uint64_t n_opened;
     size_t n_expected;
     size_t next_expected;
     toa_expected expected[EXPECTED_MAX];
-    _Atomic toa_time now; /* the latest time seen */
     _Atomic uint64_t verdicts[TOA_N_WORDS];
     _Atomic uint64_t replaced;
     _Atomic uint64_t broken_rest;

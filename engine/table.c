@@ -240,8 +240,11 @@ void toa_table_write(toa_table *table, toa_place place, uint64_t hash, const toa
     const uint64_t others = tags & ~(UINT64_C(0xff) << 8 * i);
 
     toa_slot_write(&table->slots[place], &table->rests[place], table->n_written++, record);
-    atomic_store_explicit(&table->tags[index], others | toa_tag_(hash) << 8 * i,
-                          memory_order_release);
+    if (tags !=
+        (others | toa_tag_(hash) << 8 * i)) { /* else readers need not fetch the line anew */
+        atomic_store_explicit(&table->tags[index], others | toa_tag_(hash) << 8 * i,
+                              memory_order_release);
+    }
     table->buckets[index].ids[i] = toa_id_(hash);
     order_write(table, index, i, others != tags, toa_record_rank(record, table->hold));
 }

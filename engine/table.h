@@ -47,11 +47,13 @@ typedef struct toa_table {
     toa_slot_rest *rests;
     toa_bucket *buckets;
     _Atomic uint64_t *tags; /* a word a bucket: a byte of hash for each record, 0: free */
-    _Atomic uint64_t n_lost;
-    uint32_t n_written;
-    uint64_t mask; /* number of buckets minus 1; they are a power of two, 2 at least */
+    uint64_t mask;          /* number of buckets minus 1; they are a power of two, 2 at least */
     uint64_t hash_key[2];
     toa_hold hold;
+    /* In a line of its own: a reader that needs what is above need not fetch it anew whenever the
+     * writer has written a record. */
+    _Alignas(64) _Atomic uint64_t n_lost;
+    uint32_t n_written;
 } toa_table;
 
 /* A place in the table: the bucket times eight plus the record in it. */
