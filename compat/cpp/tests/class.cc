@@ -3,6 +3,7 @@
  * C++98 to C++20. Needs CAP_NET_RAW. Status 1: an answer is another than docs/COMPAT.md says.
  */
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <toa_fetcher.h>
 
@@ -78,6 +79,9 @@ static void started_and_stopped()
     check("a second start is refused", !fetcher.InitUpToaFetcher(any, any, ports, 3));
     check("says so", has_error(fetcher, -1999, "Unknown error"));
     check("and the first goes on", runs(fetcher));
+    check("so is one with four ports", !fetcher.InitUpToaFetcher(any, any, ports, 4));
+    check("with its own code", has_error(fetcher, -1001, "Exceed max server port number"));
+    check("and the first goes on still", runs(fetcher));
     fetcher.StopToaFetcher();
     check("stopped is the initial state", is_stopped(fetcher));
     fetcher.StopToaFetcher();
@@ -120,6 +124,38 @@ static void wrong_arguments()
     fetcher.StopToaFetcher();
     check("ports and ranges", fetcher.InitUpToaFetcher(any, any, ports, 3, ranges, 3));
     check("at the same time", runs(fetcher));
+}
+
+static void *ask_until_told(void *context)
+{
+    ToaFetcher fetcher = *static_cast<ToaFetcher *>(context);
+    for (int i = 0; i < 2000; i++) {
+        if (!finds_nothing(fetcher)) {
+            return context;
+        }
+    }
+    return NULL;
+}
+
+static void from_every_thread()
+{
+    enum { N_THREADS = 4 };
+    pthread_t threads[N_THREADS];
+    ToaFetcher fetcher;
+    bool right = true;
+    for (int i = 0; i < N_THREADS; i++) {
+        right = pthread_create(&threads[i], NULL, ask_until_told, &fetcher) == 0 && right;
+    }
+    for (int i = 0; i < 10; i++) {
+        right = fetcher.InitUpToaFetcher(any, any, ports, 3) && right;
+        right = fetcher.GetFetcherStatus() == 1 && right;
+        fetcher.StopToaFetcher();
+    }
+    for (int i = 0; i < N_THREADS; i++) {
+        void *wrong = NULL;
+        right = pthread_join(threads[i], &wrong) == 0 && wrong == NULL && right;
+    }
+    check("started and stopped while others ask", right && is_stopped(fetcher));
 }
 
 static ToaFetcher returned()
@@ -176,6 +212,7 @@ int main()
     started_and_stopped();
     int before = n_open(); // a sanitizer has begun its own thread by now
     wrong_arguments();
+    from_every_thread();
     copies();
     check("no capture is left behind", n_open() == before);
     return n_wrong == 0 ? 0 : 1;

@@ -8,6 +8,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <stdatomic.h>
+#include <time.h>
+#ifndef _WIN32
+#include <pthread.h>
+#endif
+
 #include <cmocka.h>
 #include <toa/fetcher.h>
 #include <toa/live.h>
@@ -25,7 +31,17 @@ static struct {
     toa_endpoint asked;
     int n_running;
     int handle;
+    _Atomic bool hold; /* lookups do not end */
+    _Atomic int n_lookups;
 } told;
+
+#ifndef _WIN32
+static void rest(void)
+{
+    struct timespec little = {.tv_nsec = 1000000};
+    (void)nanosleep(&little, NULL);
+}
+#endif
 
 toa_live_error toa_live_start(toa_live **live, const toa_live_options *options, char *text,
                               size_t size)
@@ -62,6 +78,12 @@ toa_word toa_live_lookup(toa_live *live, const toa_endpoint *fake, const toa_end
     (void)wait;
     told.asked = *fake;
     *answer = told.answer;
+    (void)atomic_fetch_add(&told.n_lookups, 1);
+#ifndef _WIN32
+    while (atomic_load(&told.hold)) {
+        rest();
+    }
+#endif
     return answer->word;
 }
 
@@ -284,6 +306,47 @@ static void the_last_holder_stops_it(void **state)
     assert_int_equal(told.n_running, 1); /* teardown demands that it ends with the last */
 }
 
+#ifndef _WIN32
+static void *fetch(void *fetcher)
+{
+    uint32_t ip = 0;
+    uint16_t port = 0;
+    (void)toa_fetcher_fetch(fetcher, 1, 1, &ip, &port);
+    return NULL;
+}
+
+static void *stop(void *fetcher)
+{
+    toa_fetcher_stop(fetcher);
+    return NULL;
+}
+
+static void to_stop_waits_for_those_who_ask(void **state)
+{
+    toa_fetcher *fetcher = *state;
+    toa_fetcher_config config = some_ports();
+    pthread_t asking;
+    pthread_t stopping;
+    assert_int_equal(toa_fetcher_start(fetcher, &config), 0);
+    atomic_store(&told.hold, true);
+    assert_int_equal(pthread_create(&asking, NULL, fetch, fetcher), 0);
+    while (atomic_load(&told.n_lookups) == 0) {
+        rest();
+    }
+    assert_int_equal(pthread_create(&stopping, NULL, stop, fetcher), 0);
+    while (toa_fetcher_status(fetcher) != 0) {
+        rest(); /* from here on nobody begins */
+    }
+    (void)fetch(fetcher);
+    assert_int_equal(atomic_load(&told.n_lookups), 1);
+    assert_int_equal(told.n_running, 1); /* but it is not gone under the one who asks */
+    atomic_store(&told.hold, false);
+    assert_int_equal(pthread_join(asking, NULL), 0);
+    assert_int_equal(pthread_join(stopping, NULL), 0);
+    assert_int_equal(told.n_running, 0);
+}
+#endif
+
 static void null_is_one_that_never_started(void **state)
 {
     uint32_t ip = 0;
@@ -315,6 +378,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_life, setup, teardown),
         cmocka_unit_test_setup_teardown(the_last_holder_stops_it, setup, teardown),
+#ifndef _WIN32
+        cmocka_unit_test_setup_teardown(to_stop_waits_for_those_who_ask, setup, teardown),
+#endif
         cmocka_unit_test_setup_teardown(null_is_one_that_never_started, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
