@@ -14,8 +14,8 @@ if [[ ${1-} == --quick ]]; then
     seconds=0.5
 fi
 
-dir=build/bench
-cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTOA_BUILD_BENCH=ON >/dev/null
+dir=build/bench-live
+cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTOA_BUILD_BENCH=ON -DTOA_BUILD_TESTS=ON >/dev/null
 cmake --build "$dir" --target bench_live >/dev/null
 status=0
 "$dir/bench/bench_live" accept "$n" 20000 || status=1
