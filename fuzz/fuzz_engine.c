@@ -298,9 +298,10 @@ static uint8_t make_flags(unsigned choice)
     return flags[choice % 16];
 }
 
-static void op_segment(struct trial *trial, input *in, unsigned op)
+/* A segment, whose options are bytes of `room`. *cut of them are not captured. */
+static toa_segment make_segment(const struct trial *trial, input *in, unsigned op,
+                                uint8_t room[TOA_OPTIONS_MAX], size_t *len, size_t *cut)
 {
-    uint8_t options[TOA_OPTIONS_MAX];
     unsigned who = take(in);
     unsigned where = take(in);
     toa_endpoint fake = fake_of(trial->tiny ? who % 64 : who % 8);
@@ -314,14 +315,26 @@ static void op_segment(struct trial *trial, input *in, unsigned op)
         .data_len = make_data_len(where >> 5),
         .flags = make_flags(op),
     };
-    size_t len = make_options(in, options);
-    size_t cut = where % 32 == 31 && len > 0 ? 1 + where / 32 % len : 0;
+    *len = make_options(in, room);
+    *cut = where % 32 == 31 && *len > 0 ? 1 + where / 32 % *len : 0;
+    segment.options_len =
+        (uint8_t)((*len + 3) / 4 * 4 > TOA_OPTIONS_MAX ? TOA_OPTIONS_MAX : (*len + 3) / 4 * 4);
+    segment.options = toa_options_begin(room, *len - *cut, *len);
+    return segment;
+}
+
+static void op_segment(struct trial *trial, input *in, unsigned op)
+{
+    uint8_t options[TOA_OPTIONS_MAX];
+    size_t len;
+    size_t cut;
+    toa_segment segment = make_segment(trial, in, op, options, &len, &cut);
+    bool back = (segment.ack & 0xff) >= 0xf0;
+    const toa_endpoint fake = back ? segment.destination : segment.source;
+    const toa_endpoint server = back ? segment.source : segment.destination;
     toa_event got;
     toa_event wanted;
 
-    segment.options_len =
-        (uint8_t)((len + 3) / 4 * 4 > TOA_OPTIONS_MAX ? TOA_OPTIONS_MAX : (len + 3) / 4 * 4);
-    segment.options = toa_options_begin(options, len - cut, len);
     trial->n_segments++;
     toa_word word = toa_engine_segment(trial->engine, &segment, trial->now, &got);
     (void)model_segment(trial->model, &segment, trial->now, &wanted);
@@ -342,6 +355,23 @@ static void op_segment(struct trial *trial, input *in, unsigned op)
     must(trial->tiny || compare_events(&got, &wanted), "another event than the model's");
     ask(trial, &fake, NULL, trial->now);
     ask(trial, &fake, &server, trial->now);
+}
+
+/* Hints about what comes next, if nothing but segments does: nothing may depend on them. */
+static void op_hint(const struct trial *trial, const input *in, unsigned op)
+{
+    uint8_t options[8][TOA_OPTIONS_MAX];
+    toa_segment segments[8];
+    input ahead = *in;
+    size_t n = 0;
+    size_t len;
+    size_t cut;
+    while (n < 2 * (op % 4 + 1) && ahead.left != 0) {
+        unsigned next = take(&ahead);
+        segments[n] = make_segment(trial, &ahead, next, options[n], &len, &cut);
+        n++;
+    }
+    toa_engine_expect(trial->engine, segments, n);
 }
 
 /* A SYN of each of up to 32 flows, with a TOA or without: they fill the table of 16 records. */
@@ -416,8 +446,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             op_segment(&trial, &in, op);
         } else if (op < 0xe8) {
             op_time(&trial, &in);
-        } else if (op < 0xf0) {
+        } else if (op < 0xec) {
             op_ask(&trial, &in);
+        } else if (op < 0xf0) {
+            op_hint(&trial, &in, op);
         } else {
             op_flood(&trial, &in, op);
         }
