@@ -129,10 +129,11 @@ stop 'TERM ends it again' TERM
 
 # ---- reload: another address, opened when the rights are gone and the sandbox is entered
 printf 'Server = any\nListen = 127.0.0.1:0\n' >"$scratch/serve.conf"
+rm -f "$scratch/daemon.err" # or the last one's would be read
 "$toa" serve -c "$scratch/serve.conf" --read cases/showcase.pcap 2>"$scratch/daemon.err" </dev/null &
 daemon=$!
 for _ in {1..200}; do
-    ! grep -q 'listening on' "$scratch/daemon.err" || break
+    ! grep -q 'listening on' "$scratch/daemon.err" 2>/dev/null || break
     sleep 0.05
 done
 printf 'Server = any\nListen = 127.0.0.1:0 [::1]:0\n' >"$scratch/serve.conf"
