@@ -28,6 +28,8 @@ row() { # SENTENCE STATUS PATTERN COMMAND...
     fi
 }
 
+ctl=("$toa" ctl -s "$scratch/s")
+
 wait_for() { # PATTERN FILE
     for _ in {1..200}; do
         ! grep -q -- "$1" "$2" 2>/dev/null || return 0
@@ -40,8 +42,10 @@ start() { # ARGUMENT...
     "$toa" serve --listen 127.0.0.1:0 --read cases/showcase.pcap --at 6 --control "$scratch/s" "$@" \
         2>"$scratch/daemon.err" </dev/null &
     daemon=$!
-    wait_for 'listening on' "$scratch/daemon.err"
-    sleep 0.1
+    for _ in {1..200}; do
+        ! "${ctl[@]}" stats >/dev/null 2>&1 || break
+        sleep 0.05
+    done
     at=$(sed -n 's/^toa serve: listening on //p' "$scratch/daemon.err")
 }
 
@@ -50,8 +54,6 @@ stop() {
     wait "$daemon"
     daemon=
 }
-ctl=("$toa" ctl -s "$scratch/s")
-
 # ---- What is wrong
 row 'something must be asked for' 2 'stats, metrics, mappings' "$toa" ctl
 row 'and be known' 2 'stats, metrics, mappings' "$toa" ctl stat
@@ -161,6 +163,8 @@ PY
 row 'who asks for nothing keeps others waiting for seconds, not for ever' 0 '^True True$' python3 "$scratch/slow.py" "$url"
 stop
 row 'without the service, toa_up is 0' 0 '^toa_up 0$' "${get[@]}" "$url" ''
+rm -f "$scratch/s"
+python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$scratch/s" # as one that was killed
 start
 row 'what was left behind is no obstacle' 0 '^toa_up 1$' "${get[@]}" "$url" ''
 kill -TERM "$exporter"

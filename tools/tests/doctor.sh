@@ -118,7 +118,10 @@ quiet
 # The service: what it has counted
 "$toa" serve -i lo --server any:8080 --trust 10.0.0.0/8 --control "$scratch/s" --listen 127.0.0.1:9999 2>serve.err &
 service=$!
-sleep 1
+for _ in {1..200}; do
+    ! "$toa" ctl -s s stats >/dev/null 2>&1 || break
+    sleep 0.05
+done
 traffic "$unknown" syn # what is on the ACK alone stays in the kernel
 sleep 0.5
 quiet
