@@ -329,6 +329,20 @@ static void test_version_2_does_not_say_who_it_was(void **state)
     assert_int_equal(reply.answer.age, 5);
 }
 
+static void test_found_says_who(void **state)
+{
+    toa_query query = {.version = 2, .id = 7, .fake = v4(9, 9)};
+    toa_answer nobody = {.word = TOA_FOUND, .mapping = {.vip = v4(1, 1), .kind = 254}};
+    toa_answer missed = {.word = TOA_PENDING, .mapping = {.vip = v4(1, 1)}};
+    uint8_t bytes[TOA_DATAGRAM_MAX];
+    toa_reply reply;
+    (void)state;
+    assert_int_equal(toa_reply_encode(&query, &nobody, bytes), TOA_ANSWER_V2_LEN);
+    assert_int_equal(toa_reply_decode(bytes, sizeof bytes, &reply), TOA_MALFORMED);
+    assert_int_equal(toa_reply_encode(&query, &missed, bytes), TOA_ANSWER_V2_LEN);
+    assert_int_equal(toa_reply_decode(bytes, sizeof bytes, &reply), TOA_FOUND);
+}
+
 static void test_every_other_length_is_foreign(void **state)
 {
     uint8_t *bytes = calloc(1, 2000);
@@ -356,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_questions_that_do_not_fit),
         cmocka_unit_test(test_version_1_has_one_miss),
         cmocka_unit_test(test_version_2_does_not_say_who_it_was),
+        cmocka_unit_test(test_found_says_who),
         cmocka_unit_test(test_every_other_length_is_foreign),
     };
     return cmocka_run_group_tests_name("query", tests, NULL, NULL);
