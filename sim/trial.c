@@ -212,17 +212,23 @@ static bool same_bytes(const uint8_t *got, size_t got_len, const waiting_reply *
     return got_len == wanted->len && memcmp(got, wanted->bytes, got_len) == 0;
 }
 
-/* Whether a question waits whose client is known. It may where a flow was pushed out that was newer
- * than the one that is found: no segment of this client came. */
+static toa_time engine_now(const trial *at)
+{
+    toa_time latest = toa_engine_now(at->engine);
+    return latest < at->stamp ? at->stamp : latest;
+}
+
+/* Whether a question waits whose client was named since it was asked. An older client may come to
+ * be the answer meanwhile, when a newer flow is pushed out or expires: no segment tells of that. */
 static bool waits_in_vain(const trial *at)
 {
     for (size_t i = 0; i < at->waiting.n; i++) {
-        const toa_query *query = &at->waiting.questions[i].query;
-        const toa_endpoint of = plain(&query->fake);
+        const waiting_question *one = &at->waiting.questions[i];
         toa_answer answer;
-        if (predict(at, &query->fake, query->server.version == 0 ? NULL : &query->server, at->stamp,
+        if (predict(at, &one->query.fake,
+                    one->query.server.version == 0 ? NULL : &one->query.server, at->stamp,
                     &answer) == TOA_FOUND &&
-            !was_lost(at, &of)) {
+            engine_now(at) - answer.age > one->asked_at) {
             return true;
         }
     }
@@ -285,7 +291,7 @@ static void op_datagram(trial *at, const sim_op *op)
     size_t len = question_bytes(asked, bytes);
     bool due = asked->asker != SIM_ASKERS - 1 &&
                toa_query_decode(bytes, len, &query) == TOA_FOUND &&
-               waiting_ask(&at->waiting, &query, asked->asker, op->at, op->stamp, &wanted);
+               waiting_ask(&at->waiting, &query, asked->asker, op->at, engine_now(at), &wanted);
     size_t got_len = toa_core_datagram(at->core, bytes, len, &peer, op->at, got);
     must(at, due == (got_len != 0), "an answer, or none, where the other is due");
     must(at, !due || same_bytes(got, got_len, &wanted), "another answer over UDP");

@@ -33,6 +33,7 @@ bool waiting_ask(waiting *all, const toa_query *query, uint8_t asker, toa_time n
         all->questions[all->n++] =
             (waiting_question){.query = *query,
                                .asker = asker,
+                               .asked_at = engine_now,
                                .deadline = now + query->wait_ms * (TOA_SECOND / 1000)};
         return false;
     }

@@ -22,6 +22,7 @@ typedef struct waiting_question {
     toa_query query;
     uint8_t asker;
     toa_time deadline; /* of the world's clock */
+    toa_time asked_at; /* of the engine's */
     bool due;          /* something changed, and there is an answer */
 } waiting_question;
 
