@@ -151,9 +151,10 @@ static void of_question(input in)
 
 static toa_answer take_answer(input *in)
 {
-    static const toa_word words[] = {TOA_FOUND,     TOA_NEVER_SEEN, TOA_PENDING,   TOA_NO_OPTION,
-                                     TOA_EXPIRED,   TOA_REPLACED,   TOA_UNTRUSTED, TOA_MALFORMED,
-                                     TOA_TRUNCATED, TOA_AMBIGUOUS,  TOA_DUPLICATE, TOA_MIDSTREAM};
+    static const toa_word words[] = {TOA_FOUND,     TOA_NEVER_SEEN,   TOA_PENDING,   TOA_NO_OPTION,
+                                     TOA_EXPIRED,   TOA_REPLACED,     TOA_UNTRUSTED, TOA_MALFORMED,
+                                     TOA_TRUNCATED, TOA_AMBIGUOUS,    TOA_DUPLICATE, TOA_MIDSTREAM,
+                                     TOA_CONFLICT,  TOA_CAPTURE_DROPS};
     toa_answer answer = {.word = words[take_u8(in) % (sizeof words / sizeof words[0])]};
     uint64_t age;
     if (answer.word == TOA_FOUND) {

@@ -60,7 +60,7 @@ static bool is_final(const toa_query *query)
     toa_word word =
         toa_engine_lookup(frozen.engine, &query->fake,
                           query->server.version == 0 ? NULL : &query->server, frozen.at, &answer);
-    return word != TOA_NEVER_SEEN && word != TOA_PENDING && word != TOA_NO_OPTION;
+    return !toa_word_may_change(word);
 }
 
 static void check_answer(const toa_query *query, const uint8_t *got, size_t len)

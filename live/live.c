@@ -714,13 +714,20 @@ static toa_word settle(state *own, const toa_endpoint *fake, const toa_endpoint 
     return word;
 }
 
-/* A miss that frames may be the reason of which the kernel had no room for. */
-static void count_miss(state *own)
+/* A miss that frames may be the reason of which the kernel had no room for: it says so, where what
+ * they held could have made another answer of it. */
+static toa_word blame_drops(state *own, toa_answer *answer)
 {
     toa_time dropped_at = atomic_load_explicit(&own->dropped_at, memory_order_relaxed);
-    if (dropped_at != INT64_MIN && clock_now() - dropped_at < own->config.ttl) {
-        count(&own->misses_after_drops);
+    if (dropped_at == INT64_MIN || clock_now() - dropped_at >= own->config.ttl) {
+        return answer->word;
     }
+    count(&own->misses_after_drops);
+    if (toa_word_may_change(answer->word)) {
+        answer->word = TOA_CAPTURE_DROPS;
+        answer->options_free = 0;
+    }
+    return answer->word;
 }
 
 toa_word toa_live_lookup(toa_live *live, const toa_endpoint *fake, const toa_endpoint *server,
@@ -740,10 +747,7 @@ toa_word toa_live_lookup(toa_live *live, const toa_endpoint *fake, const toa_end
     if (wait >= 0) {
         word = settle(own, fake, server, word, answer);
     }
-    if (word != TOA_FOUND) {
-        count_miss(own);
-    }
-    return word;
+    return word == TOA_FOUND ? word : blame_drops(own, answer);
 }
 
 void toa_live_counters_get(const toa_live *live, toa_live_counters *out)

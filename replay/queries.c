@@ -117,6 +117,9 @@ static bool agrees(const toa_check_answer *check, const toa_answer *answer)
         return false;
     }
     const toa_answer *said = &check->recorded.answer;
+    if (said->word == TOA_CAPTURE_DROPS) { /* instead of what the engine would have said */
+        return toa_word_may_change(reply.answer.word);
+    }
     return reply.answer.word == said->word &&
            toa_endpoint_equal(&reply.answer.mapping.client, &said->mapping.client) &&
            toa_endpoint_equal(&reply.answer.mapping.vip, &said->mapping.vip);

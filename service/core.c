@@ -130,7 +130,7 @@ static bool is_worth_waiting(const toa_core *core, const toa_answer *said)
     if (said->word == TOA_FOUND) {
         return said->mapping.carrier == TOA_CARRIER_SYN && said->age < core->answers.late;
     }
-    return said->word == TOA_NEVER_SEEN || said->word == TOA_PENDING || said->word == TOA_NO_OPTION;
+    return toa_word_may_change(said->word);
 }
 
 static bool is_worth_holding(const toa_core *core, const toa_query *query, toa_answer *said)

@@ -28,6 +28,7 @@ const char *toa_explain_meaning(toa_word word)
                          "another one.",
         [TOA_MIDSTREAM] = "An option named a client outside of the handshake, where it is not "
                           "believed.",
+        [TOA_CAPTURE_DROPS] = "No client is known, and the kernel lost frames a moment ago.",
     };
     return toa_word_is_answer(word) ? meanings[word] : "?";
 }
@@ -68,6 +69,7 @@ const char *toa_explain_advice(const toa_answer *answer)
                          "see docs/SECURITY.md.",
         [TOA_MIDSTREAM] = "The SYN was before the capture, or came another way. Midstream = accept "
                           "believes it, for traffic of which only a part is seen.",
+        [TOA_CAPTURE_DROPS] = "Raise Buffer. toa ctl stats has the kernel drops.",
     };
     if (answer->word == TOA_NO_OPTION) {
         return advice_for_room(answer->options_free);
@@ -232,14 +234,22 @@ static void put_head(const toa_explain_case *about, toa_text *out)
     }
 }
 
+/* Whether no segment of the connection was seen. */
+static bool is_unseen(const toa_answer *answer)
+{
+    return answer->word == TOA_NEVER_SEEN ||
+           (answer->word == TOA_CAPTURE_DROPS && answer->server.version == 0);
+}
+
 void toa_explain(const toa_explain_case *about, toa_text *out)
 {
     const char *advice = toa_explain_advice(about->answer);
     toa_word word = about->answer->word;
+    bool unseen = is_unseen(about->answer);
     put_head(about, out);
     if (about->story != NULL) {
         put_story(about, out);
-    } else if (word != TOA_NEVER_SEEN) {
+    } else if (!unseen) {
         toa_text_put(out, "segments: not kept any more\n");
     }
     toa_text_put(out, "meaning: %s\n", toa_explain_meaning(word));
@@ -249,7 +259,7 @@ void toa_explain(const toa_explain_case *about, toa_text *out)
     if (advice[0] != '\0') {
         toa_text_put(out, "to do: %s\n", advice);
     }
-    if (about->figures != NULL && (word == TOA_NEVER_SEEN || word == TOA_REPLACED)) {
+    if (about->figures != NULL && (unseen || word == TOA_REPLACED)) {
         put_suspects(about, out);
     }
 }

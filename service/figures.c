@@ -151,7 +151,8 @@ static bool is_present(const toa_figures *figures, toa_figures_part part)
 static const char *word_at(words words, unsigned i)
 {
     static const unsigned no_verdicts = 1U << TOA_FOUND | 1U << TOA_NEVER_SEEN | 1U << TOA_PENDING |
-                                        1U << TOA_EXPIRED | 1U << TOA_REPLACED;
+                                        1U << TOA_EXPIRED | 1U << TOA_REPLACED |
+                                        1U << TOA_CAPTURE_DROPS;
     if (words == DIALECTS) {
         const toa_dialect *dialect = i < TOA_STORY_DIALECTS ? toa_dialect_at(i) : NULL;
         return dialect == NULL ? NULL : dialect->name;
@@ -389,7 +390,8 @@ void toa_figures_module(const toa_figures *figures, toa_text *out)
                                      1U << TOA_TRUNCATED | 1U << TOA_AMBIGUOUS |
                                      1U << TOA_DUPLICATE | 1U << TOA_CONFLICT | 1U << TOA_MIDSTREAM;
     static const uint32_t empty = 1U << TOA_PENDING | 1U << TOA_NO_OPTION | 1U << TOA_EXPIRED;
-    static const uint32_t bypass = 1U << TOA_NEVER_SEEN | 1U << TOA_REPLACED;
+    static const uint32_t bypass =
+        1U << TOA_NEVER_SEEN | 1U << TOA_REPLACED | 1U << TOA_CAPTURE_DROPS;
     const struct {
         const char *name;
         uint64_t count;

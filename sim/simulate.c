@@ -109,8 +109,8 @@ static bool all_words(const trial_tally *tally)
     for (size_t i = 0; i < TOA_N_WORDS; i++) {
         toa_word word = (toa_word)i;
         bool verdict = word == TOA_NO_OPTION || word >= TOA_UNTRUSTED;
-        if (word == TOA_NESTED) {
-            continue; /* tunnels stay closed */
+        if (word == TOA_NESTED || word == TOA_CAPTURE_DROPS) {
+            continue; /* tunnels stay closed, and nothing is captured live */
         }
         if ((verdict && tally->verdicts[i] == 0) ||
             (toa_word_is_answer(word) && tally->answers[i] == 0)) {

@@ -47,6 +47,8 @@ const (
 	Duplicate Word = 11 // several options, and the policy is to believe none
 	Conflict  Word = 12 // what the SYN alone said was contradicted behind it
 	Midstream Word = 13 // an option came outside the handshake and was not believed
+
+	CaptureDrops Word = 22 // no client is known, and the kernel lost frames of late
 )
 
 var words = map[Word]string{
@@ -54,6 +56,7 @@ var words = map[Word]string{
 	Expired: "expired", Replaced: "replaced", Untrusted: "untrusted", Malformed: "malformed",
 	Truncated: "truncated", Ambiguous: "ambiguous", Duplicate: "duplicate",
 	Conflict: "conflict", Midstream: "midstream",
+	CaptureDrops: "capture_drops",
 }
 
 // String returns the word's name in the protocol, such as "never_seen".

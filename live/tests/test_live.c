@@ -346,6 +346,93 @@ static void what_is_not_watched_stays_in_the_kernel(void **state)
     toa_live_stop(live);
 }
 
+/* Sends until one is there: a veth drops frames for a moment after its peer came up. */
+static void expect_found(toa_live *live, uint16_t port)
+{
+    toa_time end = toa_live_now(live) + 5 * SECOND;
+    do {
+        send_syn("outside", "eth ip4 tcp", port);
+        assert_true(toa_live_now(live) < end);
+    } while (ask(live, FRAME_SOURCE_4, port, MILLISECOND) != TOA_FOUND);
+}
+
+/* ---- What is lost
+ * -------------------------------------------------------------------------------- */
+
+enum { N_BURST = 4000 };
+
+static _Atomic bool slow; /* whoever reads the ring is */
+
+static void read_slowly(void *context, const toa_live_frame *frame)
+{
+    struct timespec little = {.tv_nsec = 1000000};
+    (void)context;
+    (void)frame;
+    while (atomic_load(&slow)) {
+        (void)nanosleep(&little, NULL);
+    }
+}
+
+static toa_live *start_slow(size_t buffer_size)
+{
+    toa_dialects dialects;
+    toa_server server;
+    toa_live *live = NULL;
+    size_t n = 0;
+    toa_dialects_default(&dialects);
+    assert_null(toa_servers_parse("any:443", 7, &server, 1, &n));
+    toa_config config = {
+        .dialects = &dialects, .servers = &server, .n_servers = 1, .ttl = 2 * SECOND};
+    toa_live_options options = {
+        .interface = "inside", .config = &config, .buffer_size = buffer_size, .frame = read_slowly};
+    assert_int_equal(toa_live_start(&live, &options, NULL, 0), TOA_LIVE_OK);
+    return live;
+}
+
+/* A burst while nobody reads, then a question about nobody. */
+static toa_word ask_behind_a_burst(toa_live *live)
+{
+    expect_found(live, 60001);
+    atomic_store(&slow, true);
+    for (unsigned i = 0; i < N_BURST; i++) {
+        send_syn("outside", "eth ip4 tcp", (uint16_t)(1 + i));
+    }
+    atomic_store(&slow, false);
+    return ask(live, FRAME_SOURCE_4, 60002, 0);
+}
+
+static void what_the_kernel_drops_is_counted_and_named(void **state)
+{
+    static const struct {
+        size_t buffer_size;
+        toa_word word;
+    } rows[] = {
+        {(size_t)64 * 1024, TOA_CAPTURE_DROPS},
+        {(size_t)16 * 1024 * 1024, TOA_NEVER_SEEN},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        toa_live_counters counters;
+        toa_live *live = start_slow(rows[i].buffer_size);
+        bool drops = rows[i].word == TOA_CAPTURE_DROPS;
+        assert_int_equal(ask_behind_a_burst(live), rows[i].word);
+        assert_int_equal(ask(live, FRAME_SOURCE_4, 60001, 0), TOA_FOUND); /* that is no miss */
+        toa_live_counters_get(live, &counters);
+        printf("  a ring of %zu KiB: %llu frames, %llu drops\n", rows[i].buffer_size / 1024,
+               (unsigned long long)counters.captured, (unsigned long long)counters.kernel_drops);
+        assert_int_equal(counters.kernel_drops > 0, drops);
+        assert_int_equal(counters.dropped_at != INT64_MIN, drops);
+        assert_int_equal(counters.misses_after_drops, drops ? 1 : 0);
+        assert_true(counters.captured + counters.kernel_drops >= N_BURST);
+
+        struct timespec ttl = {.tv_sec = 2, .tv_nsec = 200000000};
+        (void)nanosleep(&ttl, NULL);
+        assert_int_equal(ask(live, FRAME_SOURCE_4, 60002, 0), TOA_NEVER_SEEN); /* long ago */
+        assert_int_equal(ask(live, FRAME_SOURCE_4, 60001, 0), TOA_EXPIRED);
+        toa_live_stop(live);
+    }
+}
+
 /* ---- Waiting
  * -------------------------------------------------------------------------------------- */
 
@@ -380,16 +467,6 @@ static void a_lookup_waits_for_what_is_late(void **state)
 
 /* ---- Interfaces that come and go
  * ------------------------------------------------------------------- */
-
-/* Sends until one is there: a veth drops frames for a moment after its peer came up. */
-static void expect_found(toa_live *live, uint16_t port)
-{
-    toa_time end = toa_live_now(live) + 5 * SECOND;
-    do {
-        send_syn("outside", "eth ip4 tcp", port);
-        assert_true(toa_live_now(live) < end);
-    } while (ask(live, FRAME_SOURCE_4, port, MILLISECOND) != TOA_FOUND);
-}
 
 static void an_interface_goes_down_and_up(void **state)
 {
@@ -530,6 +607,7 @@ int main(void)
         WITH_PAIR(a_thousand_starts_and_stops_leave_nothing),
         WITH_PAIR(frames_of_every_layer_are_found),
         WITH_PAIR(what_is_not_watched_stays_in_the_kernel),
+        WITH_PAIR(what_the_kernel_drops_is_counted_and_named),
         WITH_PAIR(a_lookup_waits_for_what_is_late),
         WITH_PAIR(an_interface_goes_down_and_up),
         WITH_PAIR(an_interface_is_deleted_and_made_again),

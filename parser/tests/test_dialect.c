@@ -319,6 +319,21 @@ static void test_words(void **state)
     assert_int_equal(toa_word_parse("?", 1), TOA_N_WORDS);
 }
 
+static void test_words_of_answers(void **state)
+{
+    static const char answers[] = " found never_seen pending no_option expired replaced untrusted "
+                                  "malformed truncated ambiguous duplicate conflict midstream "
+                                  "capture_drops ";
+    static const char changing[] = " never_seen pending no_option capture_drops ";
+    (void)state;
+    for (unsigned i = 0; i <= TOA_N_WORDS; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, " %s ", toa_word_name((toa_word)i));
+        assert_int_equal(toa_word_is_answer((toa_word)i), strstr(answers, name) != NULL);
+        assert_int_equal(toa_word_may_change((toa_word)i), strstr(changing, name) != NULL);
+    }
+}
+
 static void test_endpoint_equal(void **state)
 {
     (void)state;
@@ -347,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_every_fitting_row),
         cmocka_unit_test(test_decode),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_words_of_answers),
         cmocka_unit_test(test_endpoint_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

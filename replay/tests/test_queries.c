@@ -245,6 +245,8 @@ static void around_a_contradiction_both_answers_count(void **state)
         {"the client 2 ms behind: the service had not seen it yet", 12 * MS, TOA_FOUND, true},
         {"the client later than that is wrong", 12 * MS + 1, TOA_FOUND, false},
         {"another reason is wrong", 11 * MS, TOA_PENDING, false},
+        {"drops are no reason where the client is known", 7 * MS, TOA_CAPTURE_DROPS, false},
+        {"nor where the reason is final", 20 * MS, TOA_CAPTURE_DROPS, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof contradicted / sizeof contradicted[0]; i++) {
@@ -383,13 +385,17 @@ static void version_two_compares_the_reason(void **state)
     toa_query query = {.version = 2, .id = 1, .fake = at("[2001:db8::7]:1")};
     toa_answer right = {.word = TOA_NEVER_SEEN};
     toa_answer wrong = {.word = TOA_PENDING};
+    toa_answer drops = {.word = TOA_CAPTURE_DROPS};
     datagram(stage, bytes, toa_query_encode(&query, bytes), true, 0);
     datagram(stage, bytes, toa_reply_encode(&query, &right, bytes), false, 0);
     assert_true(stage->n_told == 1 && stage->agrees);
+    datagram(stage, bytes, toa_query_encode(&query, bytes), true, 0); /* the service lost frames */
+    datagram(stage, bytes, toa_reply_encode(&query, &drops, bytes), false, 0);
+    assert_true(stage->n_told == 2 && stage->agrees);
     datagram(stage, bytes, toa_query_encode(&query, bytes), true, 0);
     datagram(stage, bytes, toa_reply_encode(&query, &wrong, bytes), false, 0);
     toa_queries_finish(stage->queries);
-    assert_true(stage->n_told == 2 && !stage->agrees);
+    assert_true(stage->n_told == 3 && !stage->agrees);
 }
 
 int main(void)

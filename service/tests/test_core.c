@@ -139,6 +139,22 @@ static void test_answers_at_once(void **state)
     }
 }
 
+/* What a lost segment could have said, a repeated one may say still. */
+static void test_what_may_change_waits(void **state)
+{
+    static const toa_word words[] = {TOA_NEVER_SEEN, TOA_PENDING, TOA_NO_OPTION, TOA_CAPTURE_DROPS};
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        script self = {.known = 2, .miss = words[i]};
+        toa_core *core = core_of(&self, 4, NULL, 0);
+        toa_reply reply;
+        assert_int_equal(ask(core, question(7, 99, 10), MS, &reply), 0);
+        assert_int_equal(due(core, 10 * MS, words[i]), 0);
+        assert_int_equal(due(core, 11 * MS, words[i]), 7);
+        toa_core_free(core);
+    }
+}
+
 static void test_waits_end_in_the_order_of_their_deadlines(void **state)
 {
     static const uint16_t waits[] = {50, 10, 40, 20, 30};
@@ -462,6 +478,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers_at_once),
+        cmocka_unit_test(test_what_may_change_waits),
         cmocka_unit_test(test_waits_end_in_the_order_of_their_deadlines),
         cmocka_unit_test(test_what_becomes_known_is_answered),
         cmocka_unit_test(test_a_mapped_address_waits_for_the_plain_one),

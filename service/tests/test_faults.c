@@ -83,7 +83,7 @@ static void judge(asker *self, const toa_reply *reply, uint32_t number)
 {
     if (stage_right(reply, number)) {
         (void)atomic_fetch_add(&self->found, 1);
-    } else if (reply->answer.word == TOA_NEVER_SEEN) {
+    } else if (toa_word_may_change(reply->answer.word)) {
         (void)atomic_fetch_add(&self->missed, 1);
     } else {
         (void)atomic_fetch_add(&self->wrong, 1);

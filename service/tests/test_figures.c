@@ -44,7 +44,7 @@ static bool may_be_missing(const toa_figures *figures, uint64_t value)
     bool missing = value == figures->frames || value == figures->datagrams;
     for (unsigned i = 0; i < TOA_N_WORDS; i++) {
         bool verdict = i != TOA_FOUND && i != TOA_NEVER_SEEN && i != TOA_PENDING &&
-                       i != TOA_EXPIRED && i != TOA_REPLACED;
+                       i != TOA_EXPIRED && i != TOA_REPLACED && i != TOA_CAPTURE_DROPS;
         missing = missing || (value == figures->verdicts[i] && !verdict) ||
                   (value == figures->answers[i] && !toa_word_is_answer((toa_word)i));
     }

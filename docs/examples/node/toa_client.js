@@ -12,7 +12,7 @@ const MAGIC = Buffer.from('TOA\x02', 'latin1');
 const WORDS = {
     0: 'found', 1: 'never_seen', 2: 'pending', 3: 'no_option', 4: 'expired', 5: 'replaced',
     6: 'untrusted', 7: 'malformed', 8: 'truncated', 10: 'ambiguous', 11: 'duplicate',
-    12: 'conflict', 13: 'midstream',
+    12: 'conflict', 13: 'midstream', 22: 'capture_drops',
 };
 const CARRIERS = { 0: null, 1: 'syn', 2: 'ack', 3: 'data' };
 

@@ -17,7 +17,7 @@ ANSWER = struct.Struct("!4sIBBBBBBBBH16sH16sH16sQH")
 WORDS = {
     0: "found", 1: "never_seen", 2: "pending", 3: "no_option", 4: "expired", 5: "replaced",
     6: "untrusted", 7: "malformed", 8: "truncated", 10: "ambiguous", 11: "duplicate",
-    12: "conflict", 13: "midstream",
+    12: "conflict", 13: "midstream", 22: "capture_drops",
 }  # fmt: skip
 CARRIERS = {0: None, 1: "syn", 2: "ack", 3: "data"}
 

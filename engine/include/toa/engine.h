@@ -129,7 +129,7 @@ typedef struct toa_answer {
     toa_mapping former;   /* expired: who it was; for reports, never to identify a peer */
     toa_endpoint server;  /* of the flow that the answer is about; version 0 when there is none */
     toa_time age;         /* found: since it was taught; expired: since it ended; never_seen and
-                             replaced: 0; any other reason: since the SYN */
+                             replaced: 0; any other reason: since the SYN, 0 when none was seen */
     uint8_t options_free; /* no_option: bytes that the option space had free, 0 to 40 */
     bool ambiguous;       /* found by fake alone, and another live flow names another client (the
                              same address with another port is another client) */

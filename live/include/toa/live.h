@@ -117,11 +117,14 @@ TOA_API toa_time toa_live_now(const toa_live *live);
 TOA_API toa_time toa_live_late(const toa_live *live);
 
 /*
- * Who is behind `fake`? As toa_engine_lookup, of all that was captured until now. An answer that is
- * not TOA_FOUND is not given before `wait` has passed (0: at once), for capture points that see a
- * segment later than the server does; and, unless `wait` is below 0, not before toa_live_late, nor
- * is what a SYN said that is younger, for the ACK may say something else. While the interface is
- * lost, what is known goes on answering.
+ * Who is behind `fake`? As toa_engine_lookup, of all that was captured until now; but within ttl of
+ * frames that the kernel dropped the reason of a miss is TOA_CAPTURE_DROPS, where what they held
+ * could have made another answer of it (toa_word_may_change).
+ *
+ * An answer that is not TOA_FOUND is not given before `wait` has passed (0: at once), for capture
+ * points that see a segment later than the server does; and, unless `wait` is below 0, not before
+ * toa_live_late, nor is what a SYN said that is younger, for the ACK may say something else. While
+ * the interface is lost, what is known goes on answering.
  */
 TOA_API toa_word toa_live_lookup(toa_live *live, const toa_endpoint *fake,
                                  const toa_endpoint *server, toa_time wait, toa_answer *answer);

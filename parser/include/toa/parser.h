@@ -60,7 +60,9 @@ typedef enum toa_word {
     TOA_REPEAT = 19,    /* frame: the same mapping again; its time starts anew                  */
     TOA_REPLACE = 20,   /* frame: a SYN without TOA ended a live mapping of the same flow       */
     TOA_CLOSE = 21,     /* frame: FIN or RST closed the record                                  */
-    TOA_N_WORDS = 22
+    TOA_CAPTURE_DROPS = 22, /* answer, of a live capture: none of the above that segments could
+                               still change, and the kernel lost frames of late             */
+    TOA_N_WORDS = 23
 } toa_word;
 
 /* The word as text ("never_seen"), static; "?" for a number that is no word. */
@@ -71,6 +73,10 @@ TOA_API toa_word toa_word_parse(const char *text, size_t len);
 
 /* Whether the word may be the answer to a lookup. */
 TOA_API bool toa_word_is_answer(toa_word word);
+
+/* Whether a segment that is still to come, or was lost, could make another answer of this one:
+ * TOA_NEVER_SEEN, TOA_PENDING, TOA_NO_OPTION, TOA_CAPTURE_DROPS. */
+TOA_API bool toa_word_may_change(toa_word word);
 
 /* An address with a port. All 20 bytes are defined, so equal endpoints have equal bytes. */
 typedef struct toa_endpoint {
