@@ -28,8 +28,10 @@ const char *toa_explain_meaning(toa_word word)
                          "another one.",
         [TOA_MIDSTREAM] = "An option named a client outside of the handshake, where it is not "
                           "believed.",
-        [TOA_CAPTURE_DROPS] = "No client is known, and the kernel lost frames a moment ago.",
     };
+    if (word == TOA_CAPTURE_DROPS) {
+        return "No client is known, and the kernel lost frames a moment ago.";
+    }
     return toa_word_is_answer(word) ? meanings[word] : "?";
 }
 
