@@ -4,16 +4,45 @@
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+/* Whether a user namespace knows this number; true where nobody can tell. */
+static bool is_mapped(const char *map, unsigned long id)
+{
+    char line[128];
+    bool mapped = false;
+    FILE *file = fopen(map, "re");
+    if (file == NULL) {
+        return true;
+    }
+    while (!mapped && fgets(line, sizeof line, file) != NULL) {
+        char *end = line;
+        unsigned long first = strtoul(line, &end, 10);
+        (void)strtoul(end, &end, 10); /* what it is outside */
+        unsigned long n = strtoul(end, NULL, 10);
+        mapped = id >= first && id - first < n;
+    }
+    (void)fclose(file);
+    return mapped;
+}
+
+/* In a user namespace of one user, as containers without root have it, there is nobody else. */
+static bool has_nobody(void)
+{
+    const struct passwd *nobody = getpwnam("nobody");
+    return nobody == NULL || (is_mapped("/proc/self/uid_map", nobody->pw_uid) &&
+                              is_mapped("/proc/self/gid_map", nobody->pw_gid));
+}
 
 const char *toa_privileges_user(const char *user)
 {
     if (geteuid() != 0) {
         return "";
     }
-    return user[0] == '\0' ? "nobody" : user;
+    return user[0] != '\0' ? user : has_nobody() ? "nobody" : "root";
 }
 
 static bool wrong(char *error, size_t size, const char *what, const char *why)

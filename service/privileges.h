@@ -5,8 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whose rights the service goes on with: `user`, or nobody when that is "" and this is root; ""
- * when nothing is to be changed. */
+/* Whose rights the service goes on with: `user`, or nobody when that is "" and this is root; root,
+ * without capabilities, where a user namespace knows no nobody; "" when nothing is to be changed.
+ */
 const char *toa_privileges_user(const char *user);
 
 /*

@@ -71,35 +71,15 @@ void stage_remove_directory(void)
 
 /* ---- Daemons --------------------------------------------------------------------------------- */
 
-/* In a user namespace there may be nobody else to become: its map has one user. */
-static bool is_alone(void)
-{
-    char line[64] = "";
-    FILE *map = fopen("/proc/self/uid_map", "re");
-    if (map == NULL) {
-        return false;
-    }
-    char *got = fgets(line, sizeof line, map);
-    (void)fclose(map);
-    const char *n = got == NULL ? NULL : strrchr(line, ' ');
-    return n != NULL && strtoul(n, NULL, 10) == 1;
-}
-
 const char *const *stage_flags(const char *const more[])
 {
     static const char *const begin[] = {"listen", "127.0.0.1:9999", "interface", "inside"};
     static const char *flags[STAGE_FLAGS];
     size_t n = sizeof begin / sizeof begin[0];
     memcpy(flags, begin, sizeof begin);
-    bool named = false;
     for (; more != NULL && *more != NULL; more++) {
-        assert_true(n < STAGE_FLAGS - 3);
-        named = named || strcmp(*more, "user") == 0;
+        assert_true(n < STAGE_FLAGS - 1);
         flags[n++] = *more;
-    }
-    if (is_alone() && !named) {
-        flags[n++] = "user";
-        flags[n++] = "root";
     }
     flags[n] = NULL;
     return flags;

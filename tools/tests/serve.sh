@@ -36,10 +36,11 @@ row() { # SENTENCE STATUS STREAM TEXT COMMAND...
     fi
 }
 
-# Starts a daemon on a port of the system's choice: $daemon, $at.
+# Starts a daemon on a port of the system's choice, by way of the command in $as: $daemon, $at.
+as=()
 start() { # ARGUMENT...
     rm -f "$scratch/daemon.err" # or the last one's would be read
-    "$toa" serve --listen 127.0.0.1:0 "$@" >"$scratch/daemon.out" 2>"$scratch/daemon.err" </dev/null &
+    "${as[@]}" "$toa" serve --listen 127.0.0.1:0 "$@" >"$scratch/daemon.out" 2>"$scratch/daemon.err" </dev/null &
     daemon=$!
     at=
     for _ in {1..200}; do
@@ -126,6 +127,23 @@ stop 'INT is a clean end' INT
 start --read cases/showcase.pcap --at 15.35785
 row 'what has expired says so' 1 out 'expired 0.000000000 s ago' "$toa" query --server "$at" 10.0.1.7:40002
 stop 'TERM ends it again' TERM
+
+# ---- without any right: as nobody, who has no capability and can get none
+as=(setpriv --bounding-set=-all --inh-caps=-all)
+[ "$(id -u)" != 0 ] || as+=(--reuid 65534 --regid 65534 --clear-groups)
+cp cases/showcase.pcap "$scratch/showcase.pcap"
+chmod 644 "$scratch/showcase.pcap"
+if "${as[@]}" "$toa" version >/dev/null 2>&1; then
+    start --read "$scratch/showcase.pcap" --at 6
+    row 'a capture is served by nobody' 0 out '203.0.113.130:51999' "$toa" query --server "$at" 10.0.1.8:40103
+    row 'who has no right' 0 out 'CapPrm:	0000000000000000' cat "/proc/$daemon/status"
+    [ "$(id -u)" != 0 ] ||
+        row 'and can get none' 0 out 'CapBnd:	0000000000000000' cat "/proc/$daemon/status"
+    stop 'TERM ends it as well' TERM
+else
+    echo "NOT TESTED without rights: setpriv, or nobody, cannot run $toa"
+fi
+as=()
 
 # ---- reload: another address, opened when the rights are gone and the sandbox is entered
 printf 'Server = any\nListen = 127.0.0.1:0\n' >"$scratch/serve.conf"
