@@ -326,6 +326,62 @@ static void frames_of_every_layer_are_found(void **state)
     }
 }
 
+static toa_live *start_opening(bool open_tunnels)
+{
+    toa_dialects dialects;
+    toa_server server;
+    toa_live *live = NULL;
+    size_t n = 0;
+    toa_dialects_default(&dialects);
+    assert_null(toa_servers_parse("any:443", 7, &server, 1, &n));
+    toa_config config = {.dialects = &dialects,
+                         .servers = &server,
+                         .n_servers = 1,
+                         .ttl = TOA_TTL_DEFAULT,
+                         .open_tunnels = open_tunnels};
+    toa_live_options options = {.interface = "inside", .config = &config};
+    assert_int_equal(toa_live_start(&live, &options, NULL, 0), TOA_LIVE_OK);
+    return live;
+}
+
+/* How much of a frame is captured is enough for these; the last of each kind is one too long. */
+static void tall_stacks_of_headers_are_captured_whole(void **state)
+{
+    static const struct {
+        const char *layers;
+        const char *fake;
+        bool tunnels;
+        toa_word word;
+    } rows[] = {
+        {"eth tag tag ip4,ihl=15 tcp,options=40", FRAME_SOURCE_4, false, TOA_FOUND},
+        {"eth tag tag ip6 hop,words=6 dest,words=7 tcp,options=40", FRAME_SOURCE_6, false,
+         TOA_FOUND},
+        {"eth tag tag ip6 hop,words=15 dest,words=15 tcp,options=40", FRAME_SOURCE_6, false,
+         TOA_NEVER_SEEN},
+        {"eth ip4 udp vxlan eth ip4 tcp,options=40", FRAME_SOURCE_4, true, TOA_FOUND},
+        {"eth tag ip6 udp geneve,words=31 eth tag ip6 hop,words=6 tcp,options=40", FRAME_SOURCE_6,
+         true, TOA_FOUND},
+        {"eth tag ip4,ihl=15 gre ip4,ihl=15 tcp,options=40", FRAME_SOURCE_4, true, TOA_FOUND},
+        {"eth ip4 ip6 hop,words=30 dest,words=30 tcp,options=40", FRAME_SOURCE_6, true,
+         TOA_NEVER_SEEN},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint16_t port = (uint16_t)(2000 + i);
+        toa_counters verdicts;
+        toa_live *live = start_opening(rows[i].tunnels);
+        send_syn("outside", rows[i].layers, port);
+        toa_word word = ask(live, rows[i].fake, port, 0);
+        toa_engine_counters(toa_live_engine(live), &verdicts);
+        if (word != rows[i].word ||
+            (verdicts.verdicts[TOA_TRUNCATED] != 0) != (word != TOA_FOUND)) {
+            fail_msg("%s: %s, %llu truncated", rows[i].layers, toa_word_name(word),
+                     (unsigned long long)verdicts.verdicts[TOA_TRUNCATED]);
+        }
+        toa_live_stop(live);
+    }
+}
+
 static void what_is_not_watched_stays_in_the_kernel(void **state)
 {
     toa_live_counters counters;
@@ -606,6 +662,7 @@ int main(void)
         WITH_PAIR(without_the_right_it_says_how_to_get_it),
         WITH_PAIR(a_thousand_starts_and_stops_leave_nothing),
         WITH_PAIR(frames_of_every_layer_are_found),
+        WITH_PAIR(tall_stacks_of_headers_are_captured_whole),
         WITH_PAIR(what_is_not_watched_stays_in_the_kernel),
         WITH_PAIR(what_the_kernel_drops_is_counted_and_named),
         WITH_PAIR(a_lookup_waits_for_what_is_late),
