@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,12 @@
 #include <cmocka.h>
 
 static pid_t running; /* 0: none */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+const bool daemon_sanitized = true;
+#else
+const bool daemon_sanitized = false;
+#endif
 
 /* ---- The process ----------------------------------------------------------------------------- */
 
@@ -116,6 +123,20 @@ int daemon_end(daemon_process *daemon, int with)
     running = 0;
     (void)close(daemon->messages);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+size_t daemon_resident_kib(const daemon_process *daemon)
+{
+    char path[64];
+    char line[128] = "";
+    char *end = NULL;
+    (void)snprintf(path, sizeof path, "/proc/%d/statm", (int)daemon->pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof line, file));
+    (void)fclose(file);
+    (void)strtoul(line, &end, 10); /* the first number is what is mapped */
+    return strtoul(end, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 
 void daemon_kill_left(void)

@@ -42,6 +42,11 @@ void daemon_read_ports(daemon_process *daemon, size_t from, size_t n);
 /* Its exit status; above 1000 the signal that ended it. */
 int daemon_end(daemon_process *daemon, int with);
 
+/* Its resident memory. Where daemon_sanitized, that is as the sanitizer likes it, and everything is
+ * ten times slower. */
+size_t daemon_resident_kib(const daemon_process *daemon);
+extern const bool daemon_sanitized;
+
 /* Behind a test that failed: kills the last one that was launched, if it was not ended. */
 void daemon_kill_left(void);
 

@@ -32,12 +32,6 @@ enum {
     GROWTH_MAX_KIB = 1024, /* of resident memory */
 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-static const bool sanitized = true; /* ten times slower, and memory is as the sanitizer likes it */
-#else
-static const bool sanitized = false;
-#endif
-
 static double seconds_now(void)
 {
     struct timespec now;
@@ -56,14 +50,15 @@ typedef struct flooding {
 static void be_the_flood(flooding *shared, bool toa)
 {
     flood out = {.socket = -1};
-    flood_part part = {.network = STRANGERS, .n = sanitized ? N_SLOW_BURST : N_BURST, .toa = toa};
+    flood_part part = {
+        .network = STRANGERS, .n = daemon_sanitized ? N_SLOW_BURST : N_BURST, .toa = toa};
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     bool right = flood_open(&out, "outside");
     while (right && !atomic_load(&shared->over)) {
         right = flood_send(&out, &part);
         part.first = (part.first + part.n) & 0xffffff;
         (void)atomic_fetch_add(&shared->n_sent, part.n);
-        if (sanitized) {
+        if (daemon_sanitized) {
             struct timespec span = {.tv_nsec = 10 * 1000 * 1000};
             (void)nanosleep(&span, NULL);
         }
@@ -100,20 +95,6 @@ static void end_flood(flooding *shared, pid_t pid)
 }
 
 /* ---- The daemon ------------------------------------------------------------------------------ */
-
-static size_t resident_kib(pid_t pid)
-{
-    char path[64];
-    char line[128] = "";
-    char *end = NULL;
-    (void)snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    assert_non_null(fgets(line, sizeof line, file));
-    (void)fclose(file);
-    (void)strtoul(line, &end, 10); /* the first number is what is mapped */
-    return strtoul(end, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) / 1024;
-}
 
 /* Asks about all of them, again and again, for some seconds. How often each was asked about. */
 static double ask_for(int client, double seconds)
@@ -153,16 +134,16 @@ static void one_flood(daemon_process *daemon, const row *r)
     pid_t pid = start_flood(shared, r->toa);
     double begin = seconds_now();
     double times = ask_for(client, FLOOD_SECONDS);
-    size_t before = resident_kib(daemon->pid); /* everything was touched by now */
+    size_t before = daemon_resident_kib(daemon); /* everything was touched by now */
     times += ask_for(client, FLOOD_SECONDS);
-    size_t after = resident_kib(daemon->pid);
+    size_t after = daemon_resident_kib(daemon);
     end_flood(shared, pid);
     printf("  %s: %.0f a second; each mapping was asked for %.2f times meanwhile; %zu KiB, %zu "
            "before\n",
            r->sentence, (double)atomic_load(&shared->n_sent) / (seconds_now() - begin), times,
            after, before);
     must_have_lost_none(daemon, client);
-    assert_true(sanitized || after <= before + GROWTH_MAX_KIB);
+    assert_true(daemon_sanitized || after <= before + GROWTH_MAX_KIB);
     assert_int_equal(munmap(shared, sizeof *shared), 0);
     (void)close(client);
 }
