@@ -19,7 +19,7 @@ static inline walk any_walk(void)
         .missing = any_upto(CLAIM_MAX),
         .excess = any_upto(CLAIM_MAX),
         .goal = nondet_bool() ? LAYER_TCP : LAYER_UDP,
-        .next = (layer)any_upto(LAYER_UDP),
+        .next = (layer)any_upto(LAYER_UDP + 1), /* or none of them */
         .protocol = nondet_u8(),
         .n_tunnels = (uint8_t)any_upto(TOA_TUNNELS_MAX),
         .open_tunnels = nondet_bool(),
@@ -34,7 +34,7 @@ static inline walk any_walk(void)
 /* Of walks, and of nothing else. */
 static inline bool walk_sound(const walk *at)
 {
-    return at->missing <= CLAIM_MAX && at->excess <= CLAIM_MAX && at->next <= LAYER_UDP &&
+    return at->missing <= CLAIM_MAX && at->excess <= CLAIM_MAX &&
            (at->goal == LAYER_TCP || at->goal == LAYER_UDP) &&
            (at->bounded || (at->missing == 0 && at->excess == 0)) &&
            (at->open_tunnels ? at->goal == LAYER_TCP && at->n_tunnels <= TOA_TUNNELS_MAX
