@@ -1,9 +1,8 @@
 /*
  * Which option wins: for any list of options, the sound part of a list that ends in any way, each
- * policy, SYN or not, by the default dialects. The walk is replaced by the list that it yields,
+ * policy, SYN or not, by rows of each make. The walk is replaced by the list that it yields,
  * which options_next and options_unknown prove it to yield.
  */
-#include "../parser/dialect.c"
 #include "../parser/walk.h"
 #include "proof.h"
 
@@ -39,16 +38,26 @@ static void listed_skip(const toa_dialects *dialects, const toa_options *walk)
 #define toa_walk_skip_unknown_ listed_skip
 #include "../parser/picks.c"
 
-/* Kind and length of options that name a client, and of those that name a virtual server. */
+/* One row of each make: IPv4, IPv6, with the virtual server, without a port, the server alone. */
+static const toa_dialects dialects = {
+    .row_of_kind = {[254] = 1, [253] = 2, [252] = 3, [28] = 4, [202] = 5},
+    .rows = {{254, 8, .client_version = 4, .client_port_at = 2, .client_ip_at = 4},
+             {253, 20, .client_version = 6, .client_port_at = 2, .client_ip_at = 4},
+             {252, 20, 4, 2, 4, .vip_version = 4, .vip_port_at = 16, .vip_ip_at = 12},
+             {28, 6, .client_version = 4, .client_ip_at = 2},
+             {202, 8, .vip_version = 4, .vip_port_at = 2, .vip_ip_at = 4}},
+    .n_rows = 5,
+};
+
 static bool names_client(const uint8_t *o)
 {
-    return (o[1] == 8 && (o[0] == 200 || o[0] == 254)) ||
-           (o[1] == 20 && (o[0] == 200 || o[0] == 253 || o[0] == 254));
+    return (o[0] == 254 && o[1] == 8) || (o[0] == 253 && o[1] == 20) ||
+           (o[0] == 252 && o[1] == 20) || (o[0] == 28 && o[1] == 6);
 }
 
 static bool names_vip(const uint8_t *o)
 {
-    return o[1] == 8 && (o[0] == 202 || o[0] == 250);
+    return o[0] == 202 && o[1] == 8;
 }
 
 static bool is_experiment(const uint8_t *o)
@@ -57,15 +66,35 @@ static bool is_experiment(const uint8_t *o)
     return o[0] == 254 && (id == 0xf989 || id == 0xe2d4 || id == 0xacc0 || id == 0xacce);
 }
 
-/* Of the option at `o`; NULL: of nobody. */
-static void check(const toa_endpoint *said, const uint8_t *o)
+/* What is said of any one byte of the address is said of all. Length 0: nobody. */
+static void check(const toa_endpoint *said, const uint8_t *ip, size_t ip_len, const uint8_t *port)
 {
     const size_t i = any_upto(15);
-    const size_t ip_len = o == NULL ? 0 : o[1] == 8 ? 4 : 16;
     ASSERT(said->version == (ip_len == 0 ? 0 : ip_len == 4 ? 4 : 6));
-    ASSERT(said->has_port == (o == NULL ? 0 : 1));
-    ASSERT(said->port == (o == NULL ? 0 : o[2] * 256 + o[3]));
-    ASSERT(said->ip[i] == (i < ip_len ? o[4 + i] : 0));
+    ASSERT(said->has_port == (port == NULL ? 0 : 1));
+    ASSERT(said->port == (port == NULL ? 0 : port[0] * 256 + port[1]));
+    ASSERT(said->ip[i] == (i < ip_len ? ip[i] : 0));
+}
+
+static void check_client(const toa_endpoint *said, const uint8_t *o)
+{
+    if (o[0] == 28) {
+        check(said, o + 2, 4, NULL);
+    } else {
+        check(said, o + 4, o[0] == 253 ? 16 : 4, o + 2);
+    }
+}
+
+/* The winner's own virtual server, else the first that stands alone. */
+static void check_vip(const toa_endpoint *said, const uint8_t *winner, const uint8_t *alone)
+{
+    if (winner[0] == 252) {
+        check(said, winner + 12, 4, winner + 16);
+    } else if (alone != NULL) {
+        check(said, alone + 4, 4, alone + 2);
+    } else {
+        check(said, NULL, 0, NULL);
+    }
 }
 
 toa_sighting nondet_sighting(void);
@@ -79,7 +108,6 @@ static void check_same(const toa_sighting *a, const toa_sighting *b)
 
 void harness(void)
 {
-    toa_dialects dialects;
     const size_t n = any_upto(OPTIONS);
     const toa_duplicates policy = (toa_duplicates)any_upto(TOA_DUPLICATES_REJECT);
     const bool syn = nondet_bool();
@@ -108,7 +136,6 @@ void harness(void)
         last = toa ? o : last;
         vip = i < n && names_vip(o) && vip == NULL ? o : vip;
     }
-    toa_dialects_default(&dialects);
     const toa_options options = {.at = bytes[0], .left = n + (rest ? 1U : 0U), .missing = missing};
     const toa_sighting before = nondet_sighting();
     toa_sighting out = before;
@@ -126,8 +153,8 @@ void harness(void)
         ASSERT(word == TOA_FOUND);
         ASSERT(out.kind == wins[0] && out.len == wins[1]);
         ASSERT(out.n_toas == n_toas && out.broken == broken);
-        check(&out.client, wins);
-        check(&out.vip, vip);
+        check_client(&out.client, wins);
+        check_vip(&out.vip, wins, vip);
         return;
     }
     check_same(&out, &before);
