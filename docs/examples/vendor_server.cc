@@ -42,7 +42,7 @@ int main(int argc, char **argv)
         return 2;
     }
     char any[] = "";
-    u_short ports[1] = {static_cast<u_short>(atoi(argv[2]))};
+    u_short ports[1] = {static_cast<u_short>(strtoul(argv[2], 0, 10))};
     ToaFetcher fetcher;
     if (!fetcher.InitUpToaFetcher(any, any, ports, 1)) {
         int code = 0;

@@ -358,6 +358,7 @@ static void test_the_sequence_count_wraps(void **state)
     toa_table table = table_open(&room, 16);
     toa_record record;
     (void)state;
+    memset(&record, 0, sizeof record);
     table.n_written = UINT32_MAX / 2;
     put(&table, 3, 1, (toa_rank){.at = 0});
     assert_true(read_record(&table, 3, &record));

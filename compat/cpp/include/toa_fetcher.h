@@ -48,9 +48,10 @@ class ToaFetcher
 
     ToaFetcher &operator=(const ToaFetcher &other)
     {
-        toa_fetcher *held = toa_fetcher_hold(other.fetcher_);
-        toa_fetcher_release(fetcher_);
-        fetcher_ = held;
+        if (this != &other) {
+            toa_fetcher_release(fetcher_);
+            fetcher_ = toa_fetcher_hold(other.fetcher_);
+        }
         return *this;
     }
 
