@@ -85,13 +85,13 @@ void toa_engine_counters(const toa_engine *engine, toa_counters *out)
 
 toa_time toa_engine_now(const toa_engine *engine)
 {
-    return atomic_load_explicit(&engine->now, memory_order_relaxed);
+    return toa_latest(engine);
 }
 
 /* Time never runs backwards: an earlier time counts as the latest seen. */
 static toa_time time_advance(toa_engine *engine, toa_time now)
 {
-    toa_time latest = toa_engine_now(engine);
+    toa_time latest = toa_latest(engine);
     if (now < latest) {
         count(&engine->time_backwards);
         return latest;
@@ -580,7 +580,7 @@ toa_word toa_engine_feed(toa_engine *engine, const uint8_t *frame, size_t len, i
 void toa_engine_expect(toa_engine *engine, const toa_segment *segments, size_t n)
 {
     const toa_table *table = &engine->table;
-    const toa_time now = toa_engine_now(engine);
+    const toa_time now = toa_latest(engine);
 
     n = n < EXPECTED_MAX ? n : EXPECTED_MAX;
     engine->n_expected = n;

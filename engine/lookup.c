@@ -68,7 +68,7 @@ static void answer_miss(const toa_packed *packed, const toa_config *config, toa_
     }
 }
 
-static inline void found(const toa_packed *packed, bool ambiguous, toa_time now, toa_answer *answer)
+static void answer_found(const toa_packed *packed, bool ambiguous, toa_time now, toa_answer *answer)
 {
     answer->word = TOA_FOUND;
     toa_packed_mapping(packed, &answer->mapping);
@@ -77,11 +77,6 @@ static inline void found(const toa_packed *packed, bool ambiguous, toa_time now,
     answer->age = age_of(toa_time_since(toa_packed_taught_at(packed), now));
     answer->options_free = 0;
     answer->ambiguous = ambiguous;
-}
-
-static void answer_found(const toa_packed *packed, bool ambiguous, toa_time now, toa_answer *answer)
-{
-    found(packed, ambiguous, now, answer);
 }
 
 /* The flows of one fake endpoint: the newest with a live mapping, and the newest without. */
@@ -150,7 +145,8 @@ static void choose_flow(const toa_engine *engine, toa_search search, const toa_e
 }
 
 /* Of all records that may be of the flow. */
-static toa_word lookup_among(const toa_engine *engine, toa_search search, const toa_endpoint *fake,
+TOA_RARE
+static toa_word lookup_among(const toa_engine *engine, uint64_t hash, const toa_endpoint *fake,
                              const toa_endpoint *server, toa_time now, toa_answer *answer)
 {
     bool live = false;
@@ -161,7 +157,7 @@ static toa_word lookup_among(const toa_engine *engine, toa_search search, const 
     chosen.any_live = false;
     chosen.any_miss = false;
     chosen.ambiguous = false;
-    choose_flow(engine, search, fake, server, now, &chosen);
+    choose_flow(engine, toa_search_begin(&engine->table, hash), fake, server, now, &chosen);
     if (!chosen.any_live && !chosen.any_miss) {
         return TOA_NEVER_SEEN;
     }
@@ -174,25 +170,61 @@ static toa_word lookup_among(const toa_engine *engine, toa_search search, const 
     return answer->word;
 }
 
-/*
- * The same for most lookups that find something: no other record has this hash, and it is where
- * such a record goes first. Few instructions, whose addresses do not depend on what the tags say:
- * so one lookup's waiting for memory overlaps with the next one's.
- */
-static inline bool lookup_preferred(const toa_engine *engine, const toa_search *search,
-                                    uint64_t hash, const toa_endpoint *fake,
-                                    const toa_endpoint *server, toa_time now, toa_answer *answer)
+/* Whether the rest of an IPv6 flow is of the flow between these; adds it to the answer. */
+static bool found_wide(const toa_slot_rest *rest, const toa_endpoint *fake,
+                       const toa_endpoint *server, toa_answer *answer)
 {
-    toa_packed packed;
-    if (!toa_search_preferred(search, hash)) {
+    const uint64_t fake_server = toa_get_(&rest->words[1]);
+    const uint64_t server_middle = toa_get_(&rest->words[2]);
+    const uint64_t client_vip = toa_get_(&rest->words[4]);
+    if (!toa_is_wide_(fake, toa_get_(&rest->words[0]), fake_server) ||
+        (server != NULL && !toa_is_wide_(server, server_middle, fake_server >> 32))) {
         return false;
     }
-    toa_table_copy(&engine->table, toa_preferred_(&engine->table, hash), &packed);
-    if (!toa_packed_is(&packed, fake, server) || !packed_live(&packed, &engine->config, now)) {
-        return false;
-    }
-    found(&packed, false, now, answer);
+    toa_widen_(&answer->server, server_middle, fake_server >> 32);
+    toa_widen_(&answer->mapping.client, toa_get_(&rest->words[3]), client_vip);
+    toa_widen_(&answer->mapping.vip, toa_get_(&rest->words[5]), client_vip >> 32);
     return true;
+}
+
+/*
+ * The same for most lookups that find something: one record has the tag, and is an open flow with a
+ * live mapping. It is read where it lies, for what counts is that few instructions stand between
+ * one lookup's waiting for memory and the next one's: a processor has some three hundred in hand.
+ * False: something of this does not hold, or the writer came between, and *answer means nothing.
+ */
+static inline bool lookup_only(const toa_engine *engine, toa_place place, const toa_endpoint *fake,
+                               const toa_endpoint *server, toa_time now, toa_answer *answer)
+{
+    const toa_slot *slot = &engine->table.slots[place];
+    const uint32_t seq = atomic_load_explicit(&slot->seq, memory_order_acquire);
+    const uint32_t bits = atomic_load_explicit(&slot->bits, memory_order_acquire);
+    const uint64_t ends = toa_get_(&slot->words[0]);
+    const uint64_t ips = toa_get_(&slot->words[1]);
+    const uint64_t ports = toa_get_(&slot->words[2]);
+    const toa_time taught_at = (toa_time)toa_get_(&slot->words[5]);
+    const uint64_t kind = toa_get_(&slot->words[6]);
+    const uint64_t age = toa_time_since(taught_at, now);
+    if (!toa_is_(fake, ends, ends >> 32, bits >> TOA_AT_FAKE_) ||
+        (server != NULL && !toa_is_(server, ips, ends >> 48, bits >> TOA_AT_SERVER_)) ||
+        (bits >> TOA_AT_CLIENT_ & 3) == 0 ||
+        (bits >> TOA_AT_STATE_ & (RECORD_CLOSED | RECORD_CONTRADICTED)) != 0 ||
+        (age >= (uint64_t)engine->config.ttl && engine->config.hold != TOA_HOLD_CONNECTION)) {
+        return false;
+    }
+    answer->word = TOA_FOUND;
+    toa_unpack_(&answer->mapping.client, ips >> 32, ports >> 32, bits >> TOA_AT_CLIENT_);
+    toa_unpack_(&answer->mapping.vip, ports, ports >> 48, bits >> TOA_AT_VIP_);
+    toa_unpack_(&answer->server, ips, ends >> 48, bits >> TOA_AT_SERVER_);
+    answer->mapping.kind = (uint8_t)kind;
+    answer->mapping.carrier = bits >> TOA_AT_CARRIER_ & 3;
+    toa_mapping_clear(&answer->former);
+    answer->age = age_of(age);
+    answer->options_free = 0;
+    answer->ambiguous = false;
+    return (!toa_bits_ipv6_(bits) ||
+            found_wide(&engine->table.rests[place], fake, server, answer)) &&
+           seq % 2 == 0 && seq == atomic_load_explicit(&slot->seq, memory_order_relaxed);
 }
 
 toa_word toa_engine_lookup(const toa_engine *engine, const toa_endpoint *fake,
@@ -202,15 +234,17 @@ toa_word toa_engine_lookup(const toa_engine *engine, const toa_endpoint *fake,
     const toa_endpoint *peer = unmapped(fake, &rooms[0]);
     const toa_endpoint *local = server == NULL ? NULL : unmapped(server, &rooms[1]);
     const uint64_t hash = toa_table_hash(&engine->table, peer);
-    toa_search_fetch(&engine->table, hash);
+    toa_search_fetch(&engine->table, hash, peer->version);
     const toa_search search = toa_search_begin(&engine->table, hash);
-    const toa_time latest = toa_engine_now(engine);
+    const toa_time latest = toa_latest(engine);
+    toa_place place;
 
     now = now < latest ? latest : now;
-    if (lookup_preferred(engine, &search, hash, peer, local, now, answer)) {
+    if (toa_search_only(&search, &place) && lookup_only(engine, place, peer, local, now, answer)) {
         return TOA_FOUND;
     }
-    toa_word word = lookup_among(engine, search, peer, local, now, answer);
+    toa_word word = toa_search_over(&search) ? TOA_NEVER_SEEN
+                                             : lookup_among(engine, hash, peer, local, now, answer);
     if (word == TOA_NEVER_SEEN) {
         answer_clear(answer);
         answer->word = toa_table_lost(&engine->table, hash) ? TOA_REPLACED : TOA_NEVER_SEEN;
@@ -222,7 +256,7 @@ bool toa_engine_flow(const toa_engine *engine, size_t i, toa_time now, toa_endpo
                      toa_answer *answer)
 {
     toa_packed packed;
-    toa_time latest = toa_engine_now(engine);
+    toa_time latest = toa_latest(engine);
     now = now < latest ? latest : now;
     if (i >= toa_engine_records(engine) || !toa_table_read(&engine->table, i, &packed)) {
         return false;
@@ -240,7 +274,7 @@ size_t toa_engine_live(const toa_engine *engine, toa_time now)
 {
     size_t n = 0;
     toa_packed packed;
-    toa_time latest = toa_engine_now(engine);
+    toa_time latest = toa_latest(engine);
     now = now < latest ? latest : now;
     for (toa_place place = 0; place < toa_engine_records(engine); place++) {
         n += toa_table_read(&engine->table, place, &packed) &&

@@ -17,6 +17,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 /* How far a flow has come. */
@@ -135,6 +136,12 @@ static inline uint32_t toa_form_(const toa_endpoint *endpoint)
     return endpoint->version >> 1 | (uint32_t)endpoint->has_port << 2;
 }
 
+/* What a form stands for: version and has_port, as they lie in an endpoint. */
+static const uint8_t toa_forms_[8][2] = {{0, 0}, {2, 0}, {4, 0}, {6, 0},
+                                         {0, 1}, {2, 1}, {4, 1}, {6, 1}};
+static_assert(offsetof(toa_endpoint, has_port) == offsetof(toa_endpoint, version) + 1,
+              "in this order");
+
 /* Whether one of the four is of IPv6, whose form has both lower bits. */
 static inline bool toa_bits_ipv6_(uint32_t bits)
 {
@@ -243,11 +250,10 @@ static inline void toa_slot_copy(const toa_slot *slot, const toa_slot_rest *rest
 static inline void toa_unpack_(toa_endpoint *out, uint64_t ip, uint64_t port, uint32_t form)
 {
     const uint32_t first = (uint32_t)ip;
-    memset(out->ip, 0, sizeof out->ip);
     memcpy(out->ip, &first, sizeof first);
+    memset(out->ip + sizeof first, 0, sizeof out->ip - sizeof first);
     out->port = (uint16_t)port;
-    out->version = (uint8_t)((form & 3) << 1);
-    out->has_port = (uint8_t)(form >> 2 & 1);
+    memcpy(&out->version, toa_forms_[form & 7], sizeof toa_forms_[0]);
 }
 
 /* And, should it be of IPv6, the rest of its address. */
@@ -337,23 +343,29 @@ static inline void toa_packed_record(const toa_packed *packed, toa_record *out)
     out->serial = toa_packed_serial(packed);
 }
 
+/* Whether this is all that there is of an endpoint; what the rest has of it is meaningless unless
+ * the form is IPv6's. */
+static inline bool toa_is_(const toa_endpoint *endpoint, uint64_t ip, uint64_t port, uint32_t form)
+{
+    return (uint32_t)ip == toa_bytes4_(endpoint->ip) && (uint16_t)port == endpoint->port &&
+           memcmp(&endpoint->version, toa_forms_[form & 7], sizeof toa_forms_[0]) == 0;
+}
+
+static inline bool toa_is_wide_(const toa_endpoint *endpoint, uint64_t middle, uint64_t last)
+{
+    return endpoint->version != 6 || (middle == toa_bytes8_(endpoint->ip + 4) &&
+                                      (uint32_t)last == toa_bytes4_(endpoint->ip + 12));
+}
+
 /* Whether it is of the flow between these, or of any flow of `fake` where `server` is NULL. */
 static inline bool toa_packed_is(const toa_packed *packed, const toa_endpoint *fake,
                                  const toa_endpoint *server)
 {
-    toa_endpoint end;
-    if ((uint32_t)packed->words[0] != toa_bytes4_(fake->ip)) {
-        return false;
-    }
-    toa_packed_fake(packed, &end);
-    if (memcmp(&end, fake, sizeof end) != 0) {
-        return false;
-    }
-    if (server == NULL) {
-        return true;
-    }
-    toa_packed_server(packed, &end);
-    return memcmp(&end, server, sizeof end) == 0;
+    return toa_is_(fake, packed->words[0], packed->words[0] >> 32, packed->bits >> TOA_AT_FAKE_) &&
+           toa_is_wide_(fake, packed->rest[0], packed->rest[1]) &&
+           (server == NULL || (toa_is_(server, packed->words[1], packed->words[0] >> 48,
+                                       packed->bits >> TOA_AT_SERVER_) &&
+                               toa_is_wide_(server, packed->rest[2], packed->rest[1] >> 32)));
 }
 
 /* ---- What it is worth ------------------------------------------------------------------------ */

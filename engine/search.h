@@ -23,7 +23,7 @@ static inline uint64_t toa_table_hash(const toa_table *table, const toa_endpoint
     const uint8_t *ip = fake->ip;
     uint64_t port = (uint64_t)fake->port >> 8 | (fake->port & UINT64_C(0xff)) << 8;
     if (fake->version == 4) {
-        return toa_sip_end(&sip, toa_word4_(ip) | port << 32, 6);
+        return toa_sip_end(&sip, toa_word4_(ip) + (port << 32), 6);
     }
     toa_sip_word(&sip, toa_word4_(ip) | toa_word4_(ip + 4) << 32);
     toa_sip_word(&sip, toa_word4_(ip + 8) | toa_word4_(ip + 12) << 32);
@@ -105,20 +105,25 @@ static inline uint64_t toa_tags_(const toa_table *table, size_t bucket)
 }
 
 /* C11 has no word for this. To load the line instead, and not use it, makes the processor wait for
- * it before long. */
+ * it before long. The empty instruction is for gcc 12, which takes a function that does no more
+ * than fetch for one without effect, and leaves out calls of it. */
 static inline void toa_fetch_(const void *line)
 {
 #ifdef __GNUC__
     __builtin_prefetch(line);
+    __asm__ volatile("" : : "r"(line));
 #else
     (void)line;
 #endif
 }
 
 /* Fetches the record that one of this hash probably is. */
-static inline void toa_search_fetch(const toa_table *table, uint64_t hash)
+static inline void toa_search_fetch(const toa_table *table, uint64_t hash, uint8_t version)
 {
     toa_fetch_(&table->slots[toa_preferred_(table, hash)]);
+    if (version == 6) {
+        toa_fetch_(&table->rests[toa_preferred_(table, hash)]);
+    }
 }
 
 /* A search for the records that may be of a hash. */
@@ -138,10 +143,16 @@ static inline toa_search toa_search_begin(const toa_table *table, uint64_t hash)
                                   toa_lanes_equal_(toa_tags_(table, second), tag)}};
 }
 
+/* Whether no place is left. */
+static inline bool toa_search_over(const toa_search *at)
+{
+    return (at->marks[0] | at->marks[1]) == 0;
+}
+
 /* The next place, which is not free; TOA_NO_PLACE when there is none. */
 static inline toa_place toa_search_next(toa_search *at)
 {
-    if ((at->marks[0] | at->marks[1]) == 0) {
+    if (toa_search_over(at)) {
         return TOA_NO_PLACE;
     }
     const size_t i = at->marks[0] == 0;
@@ -154,10 +165,15 @@ static inline void toa_table_copy(const toa_table *table, toa_place place, toa_p
     toa_slot_copy(&table->slots[place], &table->rests[place], out);
 }
 
-/* Whether a search that has just begun has one place, the preferred one. */
-static inline bool toa_search_preferred(const toa_search *at, uint64_t hash)
+/* Whether the search has just begun and has one place, which is *place: without a branch on the
+ * bucket, which would be a guess. */
+static inline bool toa_search_only(const toa_search *at, toa_place *place)
 {
-    return ((at->marks[0] ^ UINT64_C(0x80) << 8 * toa_preferred_record_(hash)) | at->marks[1]) == 0;
+    const uint64_t all = at->marks[0] | at->marks[1] >> 1;
+    const size_t bucket = at->marks[0] != 0 ? at->buckets[0] : at->buckets[1];
+    uint64_t marks = at->marks[0] | at->marks[1];
+    *place = bucket * TOA_BUCKET_RECORDS + toa_lane_take_(&marks);
+    return all != 0 && (all & (all - 1)) == 0;
 }
 
 #endif

@@ -2,7 +2,16 @@
 #ifndef TOA_ENGINE_STATE_H
 #define TOA_ENGINE_STATE_H
 
+#include <string.h>
+
 #include "table.h"
+
+/* For what is rare, beside what is not: inlined, it takes the registers. */
+#ifdef __GNUC__
+#define TOA_RARE __attribute__((noinline))
+#else
+#define TOA_RARE
+#endif
 
 /* A segment that toa_engine_expect was told of. */
 typedef struct toa_expected {
@@ -31,18 +40,21 @@ struct toa_engine {
 };
 
 /*
- * Endpoint by endpoint, for an initialiser of more than a hundred bytes becomes one slow
- * instruction (x86's rep stos, gcc 12 at -O2): cleared so, an event, an answer and a record were a
- * fifth of the time of a frame and of a lookup.
+ * Part by part, for an initialiser of more than a hundred bytes becomes one slow instruction (x86's
+ * rep stos, gcc 12 at -O2): cleared so, an event, an answer and a record were a fifth of the time
+ * of a frame and of a lookup.
  */
 static const toa_endpoint toa_nobody;
 
 static inline void toa_mapping_clear(toa_mapping *mapping)
 {
-    mapping->client = toa_nobody;
-    mapping->vip = toa_nobody;
-    mapping->kind = 0;
-    mapping->carrier = TOA_CARRIER_NONE;
+    memset(mapping, 0, sizeof *mapping);
+}
+
+/* The latest time seen. */
+static inline toa_time toa_latest(const toa_engine *engine)
+{
+    return atomic_load_explicit(&engine->now, memory_order_relaxed);
 }
 
 /* Whether the mapping of this rank answers at `now`. */
