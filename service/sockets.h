@@ -17,6 +17,7 @@ typedef struct toa_socket {
     toa_endpoint bound; /* with the port that it has */
     uint32_t number;    /* never used again in this process */
     bool wildcard;
+    bool cuts; /* the kernel cuts a message into datagrams, when told to (UDP_SEGMENT) */
 } toa_socket;
 
 /* Opens and binds. On false `error` has one clause: what, and why. */

@@ -84,6 +84,7 @@ void daemon_must_say(daemon_process *daemon, size_t from, const char *text)
 void daemon_launch(daemon_process *daemon, const daemon_plan *plan)
 {
     int ends[2];
+    daemon_kill_left();
     memset(daemon, 0, sizeof *daemon);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     daemon->pid = fork();

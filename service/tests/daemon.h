@@ -29,7 +29,8 @@ typedef struct daemon_process {
     size_t n_ports;
 } daemon_process;
 
-/* The calling process must not have threads: a daemon starts some of its own. */
+/* The calling process must not have threads: a daemon starts some of its own. One at a time: what a
+ * failed test left is killed. */
 void daemon_launch(daemon_process *daemon, const daemon_plan *plan);
 
 /* Whether it says this within some seconds; what it said before `from` does not count. */

@@ -267,6 +267,42 @@ static void test_a_thousand_clients(void **state)
     assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED);
 }
 
+/* Many questions that the daemon finds at once, in runs from two clients and of both versions: each
+ * client gets its own answers, as many datagrams as it asked, in its order. */
+static void check_batch(const daemon_process *daemon, uint16_t port)
+{
+    enum { QUESTIONS = 150 };
+    const int fds[2] = {client_to(port, AF_INET), client_to(port, AF_INET)};
+    assert_int_equal(kill(daemon->pid, SIGSTOP), 0);
+    for (uint32_t i = 0; i < QUESTIONS; i++) {
+        toa_query query = client_about(i, "10.0.1.8:40103");
+        query.version = i / 3 % 2 == 0 ? 2 : 1;
+        client_put(fds[i / 7 % 2], &query);
+    }
+    assert_int_equal(kill(daemon->pid, SIGCONT), 0);
+    for (uint32_t i = 0; i < QUESTIONS; i++) {
+        toa_reply reply = client_get(fds[i / 7 % 2]);
+        assert_int_equal(reply.id, i);
+        assert_int_equal(reply.version, i / 3 % 2 == 0 ? 2 : 1);
+        assert_int_equal(reply.answer.word, TOA_FOUND);
+    }
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void test_many_questions_at_once(void **state)
+{
+    static const char *const flags[] = {"listen", "127.0.0.1:0", "listen", "0.0.0.0:0",
+                                        "allow",  "127.0.0.0/8", NULL};
+    daemon_process daemon;
+    (void)state;
+    launch(&daemon, NULL, flags, 0);
+    daemon_read_ports(&daemon, 0, 2);
+    check_batch(&daemon, daemon.ports[0]);
+    check_batch(&daemon, daemon.ports[1]);
+    assert_int_equal(daemon_end(&daemon, SIGTERM), TOA_SERVE_ENDED);
+}
+
 static void test_several_sockets(void **state)
 {
     static const char *const flags[] = {"listen", "127.0.0.1:0", "listen", "127.0.0.2:0",
@@ -474,6 +510,7 @@ static int read_capture(void **state)
 
 static int free_capture(void **state)
 {
+    daemon_kill_left();
     (void)state;
     toa_replay_free(replay);
     return 0;
@@ -487,6 +524,7 @@ int main(void)
         cmocka_unit_test(test_a_full_table_answers_early),
         cmocka_unit_test(test_garbage_does_no_harm),
         cmocka_unit_test(test_a_thousand_clients),
+        cmocka_unit_test(test_many_questions_at_once),
         cmocka_unit_test(test_several_sockets),
         cmocka_unit_test(test_ip6),
         cmocka_unit_test(test_who_is_not_allowed_hears_nothing),
