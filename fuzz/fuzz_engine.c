@@ -71,6 +71,12 @@ static toa_endpoint fake_of(unsigned i)
     return fake;
 }
 
+/* IPv4 in IPv6 form: see fake_of. */
+static bool is_mapped(const toa_endpoint *endpoint)
+{
+    return endpoint->version == 6 && endpoint->ip[10] == 0xff;
+}
+
 static toa_endpoint server_of(unsigned i)
 {
     toa_endpoint server = {
@@ -167,7 +173,7 @@ static void ask(const struct trial *trial, const toa_endpoint *fake, const toa_e
     } else if (word == TOA_FOUND) {
         toa_time latest = toa_engine_now(trial->engine);
         toa_endpoint of = *fake;
-        if (of.version == 6 && of.ip[10] == 0xff) { /* IPv4 in IPv6 form */
+        if (is_mapped(&of)) {
             of = (toa_endpoint){.port = fake->port, .version = 4, .has_port = 1};
             memcpy(of.ip, fake->ip + 12, 4);
         }
@@ -357,6 +363,80 @@ static void op_segment(struct trial *trial, input *in, unsigned op)
     ask(trial, &fake, &server, trial->now);
 }
 
+enum { LINK_RAW_IP = 12, IP_HEADER_MAX = 40, TCP_HEADER = 20, DATA_MAX = 60000 };
+
+static void put16(uint8_t *to, unsigned value)
+{
+    to[0] = (uint8_t)(value >> 8);
+    to[1] = (uint8_t)value;
+}
+
+static void put32(uint8_t *to, uint32_t value)
+{
+    put16(to, value >> 16);
+    put16(to + 2, value & 0xffff);
+}
+
+/* The headers of a segment, behind no link header; returns their length. Data is not captured. */
+static size_t make_frame(const toa_segment *segment, const uint8_t *options, uint8_t *out)
+{
+    const toa_endpoint *from = &segment->source;
+    const toa_endpoint *to = &segment->destination;
+    const size_t address = from->version == 4 ? 4 : 16;
+    const size_t ip_len = from->version == 4 ? 20 : 40;
+    const unsigned tcp_len = TCP_HEADER + segment->options_len;
+    const unsigned data_len = segment->data_len % DATA_MAX;
+    memset(out, 0, ip_len + TCP_HEADER + TOA_OPTIONS_MAX);
+    out[0] = from->version == 4 ? 0x45 : 0x60;
+    put16(out + (from->version == 4 ? 2 : 4), tcp_len + data_len + (from->version == 4 ? 20 : 0));
+    out[from->version == 4 ? 9 : 6] = 6;
+    memcpy(out + ip_len - 2 * address, from->ip, address);
+    memcpy(out + ip_len - address, to->ip, address);
+    out += ip_len;
+    put16(out, from->port);
+    put16(out + 2, to->port);
+    put32(out + 4, segment->seq);
+    put32(out + 8, segment->ack);
+    out[12] = (uint8_t)(tcp_len / 4 << 4);
+    out[13] = segment->flags;
+    memcpy(out + TCP_HEADER, options, segment->options_len);
+    return ip_len + tcp_len;
+}
+
+/* A segment as it comes from a wire, cut somewhere, to the function that parses and feeds at once.
+ */
+static void op_feed(struct trial *trial, input *in, unsigned op)
+{
+    uint8_t options[TOA_OPTIONS_MAX] = {0};
+    uint8_t frame[IP_HEADER_MAX + TCP_HEADER + TOA_OPTIONS_MAX];
+    size_t len;
+    size_t cut;
+    const int link_type = op % 4 == 3 ? -1 : LINK_RAW_IP;
+    toa_segment segment = make_segment(trial, in, take(in), options, &len, &cut);
+    toa_segment parsed;
+    toa_event got;
+    toa_event wanted;
+    if (segment.source.version != segment.destination.version) {
+        return;
+    }
+    len = make_frame(&segment, options, frame) - cut;
+    trial->n_segments++;
+    toa_word word = toa_segment_parse(frame, len, link_type, trial->config.open_tunnels, &parsed);
+    toa_word said = toa_engine_feed(trial->engine, frame, len, link_type, trial->now,
+                                    op % 2 == 0 ? &got : NULL);
+    if (word == TOA_FOUND) {
+        (void)model_segment(trial->model, &parsed, trial->now, &wanted);
+    } else {
+        model_frame(trial->model, word, trial->now);
+        wanted = (toa_event){.verdict = word};
+    }
+    must(trial->tiny || said == wanted.verdict, "another verdict than the model's");
+    if (op % 2 == 0) {
+        must(said == got.verdict, "the verdict is not the event's");
+        must(trial->tiny || compare_events(&got, &wanted), "another event than the model's");
+    }
+}
+
 /* Hints about what comes next, if nothing but segments does: nothing may depend on them. */
 static void op_hint(const struct trial *trial, const input *in, unsigned op)
 {
@@ -432,6 +512,31 @@ static void op_ask_all(const struct trial *trial)
     }
 }
 
+/* Each flow of the list is answered, asked for alone, as the list has it. */
+static void check_flows(const struct trial *trial)
+{
+    const size_t n_records = toa_engine_records(trial->engine);
+    size_t n = 0;
+    size_t n_found = 0;
+    toa_endpoint fake;
+    toa_answer listed;
+    toa_answer asked;
+    for (size_t i = 0; i < n_records; i++) {
+        if (toa_engine_flow(trial->engine, i, trial->now, &fake, &listed)) {
+            n++;
+            n_found += listed.word == TOA_FOUND;
+            if (is_mapped(&fake) || is_mapped(&listed.server)) {
+                continue; /* asked for, it counts as IPv4, which on a wire it is not */
+            }
+            (void)toa_engine_lookup(trial->engine, &fake, &listed.server, trial->now, &asked);
+            must(compare_answers(&listed, &asked), "the list has another answer");
+        }
+    }
+    must(n_found == toa_engine_live(trial->engine, trial->now), "not all live ones are listed");
+    must(trial->tiny || n == model_n_flows(trial->model), "not all flows are listed");
+    must(!toa_engine_flow(trial->engine, n_records, trial->now, &fake, &listed), "one too many");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -444,8 +549,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         unsigned op = take(&in);
         if (op < 0xc0) {
             op_segment(&trial, &in, op);
-        } else if (op < 0xe8) {
+        } else if (op < 0xe4) {
             op_time(&trial, &in);
+        } else if (op < 0xe8) {
+            op_feed(&trial, &in, op);
         } else if (op < 0xec) {
             op_ask(&trial, &in);
         } else if (op < 0xf0) {
@@ -457,6 +564,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     op_ask_all(&trial);
     check_live(&trial, trial.now);
+    check_flows(&trial);
     trial_close(&trial);
     return 0;
 }
