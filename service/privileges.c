@@ -77,10 +77,24 @@ static bool change_user(const char *user, bool capture, char *error, size_t size
     return result == 0 || wrong(error, size, user, strerror(errno));
 }
 
+/* What is effective or ambient is permitted, too. */
+static bool has_any(void)
+{
+    bool found = false;
+    for (unsigned i = 0; i <= CAP_LAST_CAP && !found; i++) {
+        found = capng_have_capability(CAPNG_PERMITTED, i) != 0 ||
+                capng_have_capability(CAPNG_INHERITABLE, i) != 0;
+    }
+    return found;
+}
+
 /* Without root: what is not there cannot be kept, and is no error here; the capture will say so. */
 static bool give_up(bool capture, char *error, size_t size)
 {
     capng_get_caps_process();
+    if (!has_any()) {
+        return true; /* behind the walls of a unit, capset would not be allowed either */
+    }
     bool has_raw = capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW) != 0;
     if (!choose(capture && has_raw) || capng_apply(CAPNG_SELECT_CAPS) != 0) {
         return wrong(error, size, "capabilities", strerror(errno));
