@@ -140,6 +140,9 @@ static void trial_open(struct trial *trial)
     memset(trial->memory, 0xa5, size);
     trial->engine = toa_engine_init(trial->memory, size, &trial->config);
     must(trial->engine != NULL, "init");
+    must(toa_engine_init(trial->memory, toa_engine_size(1) - 1, &trial->config) == NULL &&
+             toa_engine_size(SIZE_MAX) == 0,
+         "an engine without room");
     trial->model = model_open(&trial->config);
 }
 
@@ -411,7 +414,7 @@ static void op_feed(struct trial *trial, input *in, unsigned op)
     uint8_t frame[IP_HEADER_MAX + TCP_HEADER + TOA_OPTIONS_MAX];
     size_t len;
     size_t cut;
-    const int link_type = op % 4 == 3 ? -1 : LINK_RAW_IP;
+    const int link_type = op % 4 == 2 ? -1 : LINK_RAW_IP;
     toa_segment segment = make_segment(trial, in, take(in), options, &len, &cut);
     toa_segment parsed;
     toa_event got;

@@ -56,6 +56,7 @@ static toa_word parse(const uint8_t *frame, size_t len, int link, bool open, toa
 {
     memset(out, PATTERN, sizeof *out);
     toa_word word = toa_segment_parse(frame, len, link, open, out);
+    must(toa_link_known(link) || word != TOA_FOUND, "found behind a link type that nobody knows");
     if (word != TOA_FOUND) {
         must(untouched(out, sizeof *out), "written without being found");
         return word;

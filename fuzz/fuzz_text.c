@@ -266,6 +266,8 @@ static void check_time(const input *in)
     if (wrong != NULL) {
         return;
     }
+    (void)toa_time_format(-time, text);
+    must(time == 0 ? text[0] != '-' : text[0] == '-', "a written time before 0");
     size_t len = toa_time_format(time, text);
     must(len == strlen(text) && len < sizeof text, "the length of a written time");
     must(toa_time_parse(text, len, &again) == NULL, "a written time is refused");
