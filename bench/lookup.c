@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "hash.h"
+#include "tests/siphash.h"
 
 enum { ROUNDS_MAX = 101, RECORDS_MAX = 4000000 };
 
@@ -35,12 +35,12 @@ static inline khint_t keyed4(fake_key key)
     uint8_t bytes[6];
     memcpy(bytes, key.bytes, 4);
     memcpy(bytes + 4, key.bytes + 16, 2);
-    return (khint_t)toa_siphash13(hash_key, bytes, sizeof bytes);
+    return (khint_t)siphash13(hash_key, bytes, sizeof bytes);
 }
 
 static inline khint_t keyed6(fake_key key)
 {
-    return (khint_t)toa_siphash13(hash_key, key.bytes, sizeof key.bytes);
+    return (khint_t)siphash13(hash_key, key.bytes, sizeof key.bytes);
 }
 
 /* __ac_X31_hash_string, for strings of 18 bytes. */

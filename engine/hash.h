@@ -67,6 +67,4 @@ static inline uint64_t toa_sip_end(toa_sip *s, uint64_t word, size_t len)
     return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
-uint64_t toa_siphash13(const uint64_t key[2], const uint8_t *bytes, size_t len);
-
 #endif
