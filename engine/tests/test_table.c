@@ -451,7 +451,7 @@ static int setup(void **state)
 {
     (void)state;
     toa_dialects_default(&dialects);
-    return 0;
+    return toa_dialects_add(&dialects, "alibaba-vpc6", strlen("alibaba-vpc6")) != NULL;
 }
 
 struct world {
@@ -559,6 +559,125 @@ static void test_the_list_of_flows(void **state)
         toa_engine_flow(world.engine, toa_engine_records(world.engine), 190, &fake, &listed));
     assert_int_equal(fake.ip[3], 77);
     free(world.memory);
+}
+
+/* ---- Nearly the same endpoint ---------------------------------------------------------------- */
+
+/* Where in an endpoint two bytes may differ: each word of the address, and the port. */
+static const size_t places[] = {0, 6, 10, 14, offsetof(toa_endpoint, port)};
+enum { N_PLACES = sizeof places / sizeof places[0] };
+
+static toa_endpoint wide(uint8_t filling)
+{
+    toa_endpoint endpoint = {.port = 40001, .version = 6, .has_port = 1};
+    for (size_t i = 0; i < sizeof endpoint.ip; i++) {
+        endpoint.ip[i] = (uint8_t)(filling + i);
+    }
+    return endpoint;
+}
+
+static toa_endpoint narrow(uint8_t filling)
+{
+    toa_endpoint endpoint = wide(filling);
+    memset(endpoint.ip + 4, 0, sizeof endpoint.ip - 4);
+    endpoint.version = 4;
+    return endpoint;
+}
+
+static toa_endpoint differing(toa_endpoint endpoint, size_t place, uint16_t by)
+{
+    uint8_t *at = (uint8_t *)&endpoint + places[place];
+    at[0] ^= (uint8_t)by;
+    at[1] ^= (uint8_t)(by >> 8);
+    return endpoint;
+}
+
+static void learn_between(const struct world *world, const toa_endpoint *fake,
+                          const toa_endpoint *server)
+{
+    uint8_t option[40] = {249, 40};
+    for (uint8_t i = 2; i < sizeof option; i++) {
+        option[i] = (uint8_t)(100 + i);
+    }
+    toa_segment segment = {.source = *fake,
+                           .destination = *server,
+                           .options = toa_options_begin(option, sizeof option, sizeof option),
+                           .flags = TOA_TCP_SYN,
+                           .options_len = sizeof option};
+    assert_int_equal(toa_engine_segment(world->engine, &segment, 0, NULL), TOA_LEARN);
+}
+
+static toa_word ask_between(const struct world *world, const toa_endpoint *fake,
+                            const toa_endpoint *server, toa_answer *answer)
+{
+    return toa_engine_lookup(world->engine, fake, server, 0, answer);
+}
+
+static bool has_place(const toa_endpoint *endpoint, size_t place)
+{
+    return endpoint->version == 6 || place % (N_PLACES - 1) == 0;
+}
+
+static void check_near_server(const struct world *world, const toa_endpoint *fake,
+                              const toa_endpoint *server, size_t place)
+{
+    toa_answer answer;
+    for (uint16_t by = 1; by != 0; by = (uint16_t)(by << 1)) {
+        toa_endpoint other = differing(*server, place, by);
+        assert_int_equal(ask_between(world, fake, &other, &answer), TOA_NEVER_SEEN);
+    }
+}
+
+/* In a table of two buckets a search for anything of the same tag meets the one record there is. */
+static void check_near_fake(const struct world *world, const toa_endpoint *fake,
+                            const toa_endpoint *server, size_t place)
+{
+    const toa_table table = {.hash_key = {11, 13}};
+    const uint64_t tag = toa_tag_(toa_table_hash(&table, fake));
+    toa_answer answer;
+    unsigned n_same = 0;
+    for (uint16_t by = 1; n_same < 20; by++) {
+        toa_endpoint other = differing(*fake, place, by);
+        if (toa_tag_(toa_table_hash(&table, &other)) == tag) {
+            n_same++;
+            assert_int_equal(ask_between(world, &other, NULL, &answer), TOA_NEVER_SEEN);
+            assert_int_equal(ask_between(world, &other, server, &answer), TOA_NEVER_SEEN);
+        }
+    }
+}
+
+static void must_be(const toa_endpoint *endpoint, uint8_t first)
+{
+    assert_int_equal(endpoint->version, 6);
+    for (size_t i = 0; i < sizeof endpoint->ip; i++) {
+        assert_int_equal(endpoint->ip[i], first + i);
+    }
+}
+
+static void test_an_endpoint_that_is_nearly_the_same_is_another(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        const toa_endpoint fake = i % 2 == 0 ? wide(1) : narrow(1);
+        const toa_endpoint server = i / 2 == 0 ? wide(50) : narrow(50);
+        struct world world = world_open(16, 100);
+        toa_answer answer;
+        learn_between(&world, &fake, &server);
+        for (size_t place = 0; place < N_PLACES; place++) {
+            if (has_place(&server, place)) {
+                check_near_server(&world, &fake, &server, place);
+            }
+            if (has_place(&fake, place)) {
+                check_near_fake(&world, &fake, &server, place);
+            }
+        }
+        assert_int_equal(ask_between(&world, &fake, NULL, &answer), TOA_FOUND);
+        assert_int_equal(ask_between(&world, &fake, &server, &answer), TOA_FOUND);
+        assert_true(toa_endpoint_equal(&answer.server, &server));
+        must_be(&answer.mapping.client, 104);
+        must_be(&answer.mapping.vip, 124);
+        free(world.memory);
+    }
 }
 
 static void test_each_kind_of_replacement_is_counted(void **state)
@@ -709,6 +828,7 @@ int main(void)
         cmocka_unit_test(test_ipv4_and_ipv6_hash_apart),
         cmocka_unit_test(test_a_mapping_that_was_pushed_out_is_replaced),
         cmocka_unit_test(test_the_list_of_flows),
+        cmocka_unit_test(test_an_endpoint_that_is_nearly_the_same_is_another),
         cmocka_unit_test(test_each_kind_of_replacement_is_counted),
         cmocka_unit_test(test_seventeen_flows_of_one_fake),
         cmocka_unit_test(test_a_flood_of_syns_pushes_out_no_mapping),
