@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "search.h"
+#include "place.h"
 #include "state.h"
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -340,10 +340,10 @@ static bool from_server(const passage *at)
 {
     const toa_table *table = &at->engine->table;
     const toa_endpoint *client = &at->segment->destination;
+    toa_search search = toa_search_begin(table, toa_table_hash(table, client));
     toa_packed packed;
     toa_record record;
-    if (toa_table_find(table, toa_table_hash(table, client), client, &at->segment->source,
-                       &packed) == TOA_NO_PLACE) {
+    if (toa_table_find(table, &search, client, &at->segment->source, &packed) == TOA_NO_PLACE) {
         return false;
     }
     toa_packed_record(&packed, &record);
@@ -491,6 +491,17 @@ static const toa_expected *expected_of(const passage *at)
     return same ? told : NULL;
 }
 
+static void record_find(passage *at, toa_search *search)
+{
+    toa_packed packed;
+    at->place = toa_table_find(&at->engine->table, search, &at->segment->source,
+                               &at->segment->destination, &packed);
+    if (at->place != TOA_NO_PLACE) {
+        toa_packed_record(&packed, &at->record);
+        at->in_handshake = at->in_handshake || first_after_syn(&at->record, at->segment->seq);
+    }
+}
+
 static void find_record(passage *at)
 {
     const toa_table *table = &at->engine->table;
@@ -500,17 +511,11 @@ static void find_record(passage *at)
     at->hash = expected != NULL ? expected->hash : toa_table_hash(table, &at->segment->source);
     at->in_handshake = syn;
     at->place = TOA_NO_PLACE;
-    if (syn && expected != NULL && toa_table_holds(table, at->hash, &expected->outlook, at->now)) {
-        at->vacancy = expected->outlook.vacancy;
-        return;
+    toa_search search = toa_search_begin(table, at->hash);
+    if (!toa_search_over(&search)) {
+        record_find(at, &search);
     }
-    toa_packed packed;
-    at->place =
-        toa_table_find(table, at->hash, &at->segment->source, &at->segment->destination, &packed);
-    if (at->place != TOA_NO_PLACE) {
-        toa_packed_record(&packed, &at->record);
-        at->in_handshake = syn || first_after_syn(&at->record, at->segment->seq);
-    } else if (syn) {
+    if (at->place == TOA_NO_PLACE && syn) {
         vacancy_find(at);
     }
 }
@@ -592,8 +597,7 @@ void toa_engine_expect(toa_engine *engine, const toa_segment *segments, size_t n
         toa_table_fetch(table, expected->hash);
     }
     for (size_t i = 0; i < n; i++) {
-        toa_expected *expected = &engine->expected[i];
         bool opens = (segments[i].flags & TOA_TCP_SYN) != 0;
-        toa_table_look(table, expected->hash, opens, now, engine->config.ttl, &expected->outlook);
+        toa_table_look(table, engine->expected[i].hash, opens, now, engine->config.ttl);
     }
 }

@@ -66,6 +66,12 @@ static inline uint16_t toa_id_(uint64_t hash)
     return (uint16_t)(hash >> 40);
 }
 
+/* Never 0, as no tag is. */
+static inline uint32_t toa_name_of_(uint64_t tag, uint16_t id)
+{
+    return (uint32_t)tag << 16 | id;
+}
+
 /* A bucket's tags are eight bytes of a word, called lanes. */
 #define TOA_LANES_ UINT64_C(0x0101010101010101)
 #define TOA_MARKS_ (TOA_LANES_ << 7)
@@ -117,6 +123,16 @@ static inline void toa_fetch_(const void *line)
 #endif
 }
 
+/* Fetches what any search for a flow of this hash reads, and what a place for it is found by, and
+ * does not wait for it. */
+static inline void toa_table_fetch(const toa_table *table, uint64_t hash)
+{
+    toa_fetch_(&table->tags[toa_first_bucket_(table, hash)]);
+    toa_fetch_(&table->tags[toa_second_bucket_(table, hash)]);
+    toa_fetch_(&table->buckets[toa_first_bucket_(table, hash)]);
+    toa_fetch_(&table->buckets[toa_second_bucket_(table, hash)]);
+}
+
 /* Fetches the record that one of this hash probably is. */
 static inline void toa_search_fetch(const toa_table *table, uint64_t hash, uint8_t version)
 {
@@ -158,6 +174,10 @@ static inline toa_place toa_search_next(toa_search *at)
     const size_t i = at->marks[0] == 0;
     return at->buckets[i] * TOA_BUCKET_RECORDS + toa_lane_take_(&at->marks[i]);
 }
+
+/* The next place that is of the flow, with *out what is there; TOA_NO_PLACE. Any thread. */
+toa_place toa_table_find(const toa_table *table, toa_search *at, const toa_endpoint *fake,
+                         const toa_endpoint *server, toa_packed *out);
 
 /* A copy of what is at a place that is not free. Any thread. */
 static inline void toa_table_copy(const toa_table *table, toa_place place, toa_packed *out)

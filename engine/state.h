@@ -17,7 +17,6 @@
 typedef struct toa_expected {
     toa_endpoint source;
     uint64_t hash;
-    toa_outlook outlook;
 } toa_expected;
 
 enum { EXPECTED_MAX = 32 };

@@ -33,12 +33,13 @@ typedef enum toa_worth {
 typedef struct toa_bucket {
     uint32_t ticks[TOA_BUCKET_RECORDS]; /* toa_rank.at: see toa_tick */
     uint16_t ids[TOA_BUCKET_RECORDS];   /* more of the hash, to name who was pushed out */
-    uint32_t order;                     /* see table.c */
-    uint16_t version;                   /* one more with every record that is written */
-    uint8_t held;                       /* a bit a record: toa_rank.held */
+    uint32_t order;                     /* see place.h */
     uint8_t n;                          /* records that are there */
-    _Atomic uint32_t lost_mapping;      /* who was the last live mapping pushed out; 0: nobody */
-    _Atomic uint32_t lost_other;        /* likewise, of flows without a live mapping */
+    uint8_t n_pending;                  /* of them, which are no mappings */
+    uint8_t held;                       /* a bit a record: toa_rank.held */
+    uint8_t unused_;
+    _Atomic uint32_t lost_mapping; /* who was the last live mapping pushed out; 0: nobody */
+    _Atomic uint32_t lost_other;   /* likewise, of flows without a live mapping */
 } toa_bucket;
 static_assert(sizeof(toa_bucket) == 64, "a cache line");
 
@@ -54,6 +55,7 @@ typedef struct toa_table {
      * writer has written a record. */
     _Alignas(64) _Atomic uint64_t n_lost;
     uint32_t n_written;
+    toa_time newest; /* the latest toa_rank.at that was written */
 } toa_table;
 
 /* A place in the table: the bucket times eight plus the record in it. */
@@ -78,48 +80,6 @@ static inline uint32_t toa_tick(toa_time time)
 /* A table in TOA_TABLE_SIZE(n_records) bytes at `memory`, which stands on a cache line. */
 void toa_table_init(toa_table *table, void *memory, size_t n_records, const uint64_t hash_key[2],
                     toa_hold hold);
-
-/* Fetches what any search for a flow of this hash reads, and does not wait for it. */
-void toa_table_fetch(const toa_table *table, uint64_t hash);
-
-/* The place of the flow, with *out what is there; TOA_NO_PLACE. */
-toa_place toa_table_find(const toa_table *table, uint64_t hash, const toa_endpoint *fake,
-                         const toa_endpoint *server, toa_packed *out);
-
-/* Where a new flow goes. */
-typedef struct toa_vacancy {
-    toa_place place;
-    toa_worth worth; /* of what is there now */
-    bool near;       /* something there expires in this tick or the next */
-} toa_vacancy;
-
-/*
- * A place for a new flow: free, else expired, else pending, else the oldest mapping of the two
- * buckets; the oldest of its kind each time. The writer's.
- */
-toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl);
-
-/* That a flow has no record and where it would go, and what this was read from. */
-typedef struct toa_outlook {
-    toa_vacancy vacancy;
-    uint32_t tick;
-    uint16_t versions[2];
-    bool holds; /* it was so, and in all of this tick */
-} toa_outlook;
-
-/* Looks ahead: fetches the slot where a flow of this hash is or, with `opens`, would go, and does
- * not wait for it. */
-void toa_table_look(const toa_table *table, uint64_t hash, bool opens, toa_time now, toa_time ttl,
-                    toa_outlook *out);
-
-/* Whether it is still so: toa_table_find would find nothing, and toa_table_claim claim this. */
-bool toa_table_holds(const toa_table *table, uint64_t hash, const toa_outlook *seen, toa_time now);
-
-/* Puts a record at a place. The writer's. */
-void toa_table_write(toa_table *table, toa_place place, uint64_t hash, const toa_record *record);
-
-/* Remembers that the record at this place is about to be pushed out. The writer's. */
-void toa_table_lose(toa_table *table, toa_place place, toa_worth worth);
 
 /* Whether a flow of this hash was pushed out of here lately; wrong for one hash of 2^22. */
 bool toa_table_lost(const toa_table *table, uint64_t hash);

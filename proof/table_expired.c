@@ -1,8 +1,8 @@
 /*
  * By ticks, and where they cannot tell by the whole time: a mapping has expired from the nanosecond
- * on that is ttl behind its time, and never before; and when that is not in what is left of this
- * tick, nobody is told that it is near. Which of two times is later, ticks and whole times say as
- * the times do. For any times of one window, wherever it begins.
+ * on that is ttl behind its time, and never before; nor does a bucket's only mapping go as expired
+ * before, or not when it has. Which of two times is later, ticks and whole times say as the times
+ * do. For any times of one window, wherever it begins.
  */
 #include "tables.h"
 
@@ -10,24 +10,26 @@ void harness(void)
 {
     const toa_time begin = (toa_time)nondet_u64();
     const toa_time now = (toa_time)nondet_u64();
-    const toa_time later = (toa_time)nondet_u64();
     const toa_time ttl = (toa_time)nondet_u64();
     const toa_table table = {.buckets = buckets};
-    const view at = view_of(&table, 0);
-    bool near = nondet_bool();
 
     ranks[0] = nondet_rank();
     const toa_time taught = ranks[0].at;
-    ASSUME(in_window(taught, begin) && in_window(now, begin) && in_window(later, begin));
+    ASSUME(in_window(taught, begin) && in_window(now, begin));
     ASSUME(ttl >= 1);
     buckets[0].ticks[0] = toa_tick(taught);
-    ASSERT(later_than(&at, 0, now) == (taught > now));
+    ASSERT(toa_later_than_(&table, 0, 0, now) == (taught > now));
     if (taught > now) {
         return;
     }
     const uint64_t age = (uint64_t)now - (uint64_t)taught;
-    const bool is_expired = expired(&at, 0, now, ttl, &near);
-    ASSERT(is_expired == (age >= (uint64_t)ttl));
-    ASSERT(near || is_expired || later < now || toa_tick(later) != toa_tick(now) ||
-           (uint64_t)later - (uint64_t)taught < (uint64_t)ttl);
+    ASSERT(expired(&table, 0, 0, now, ttl) == (age >= (uint64_t)ttl));
+
+    buckets[0].n = 1;
+    buckets[0].n_pending = 0;
+    buckets[0].order = 0;
+    buckets[0].held = nondet_bool() ? 1 : 0;
+    const uint64_t worth = toa_offer_of_(&table, 0, now, ttl).value >> 40;
+    ASSERT(worth ==
+           (buckets[0].held == 0 && age >= (uint64_t)ttl ? TOA_WORTH_EXPIRED : TOA_WORTH_MAPPING));
 }

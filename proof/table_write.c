@@ -19,6 +19,7 @@ void harness(void)
     ASSUME(in_window(written.at, begin));
     toa_table_write(&table, i, hash, &record);
     assert_bucket_sound(&buckets[0], tags[0], &ranks[0]);
+    ASSERT(newest_sound(&table));
     ASSERT((tags[0] >> 8 * i & 0xff) == (hash >> 56 == 0 ? 1 : hash >> 56));
     ASSERT(((tags[0] ^ before) & ~(UINT64_C(0xff) << 8 * i)) == 0);
     ASSERT(buckets[0].ids[i] == (hash >> 40 & 0xffff));

@@ -70,7 +70,7 @@ static bool record_sound(const toa_bucket *bucket, uint64_t bucket_tags, const t
 }
 
 /* At these two ranks of the order, the lower first, stand two records that are there, as what they
- * are, and the lower one is not later. */
+ * are, and the lower one is pending and the other is not, or the lower one is not later. */
 static bool order_sound(const toa_bucket *bucket, uint64_t bucket_tags, const toa_rank *of,
                         unsigned low, unsigned high)
 {
@@ -79,10 +79,11 @@ static bool order_sound(const toa_bucket *bucket, uint64_t bucket_tags, const to
     }
     const unsigned one = bucket->order >> 4 * low & 15;
     const unsigned other = bucket->order >> 4 * high & 15;
-    return occupied(bucket_tags, one & 7) && occupied(bucket_tags, other & 7) &&
-           one >> 3 == (of[one & 7].mapping ? 1U : 0U) &&
-           other >> 3 == (of[other & 7].mapping ? 1U : 0U) &&
-           (low == high || ((one & 7) != (other & 7) && of[one & 7].at <= of[other & 7].at));
+    return one < 8 && other < 8 && occupied(bucket_tags, one) && occupied(bucket_tags, other) &&
+           of[one].mapping == (low >= bucket->n_pending) &&
+           of[other].mapping == (high >= bucket->n_pending) &&
+           (low == high ||
+            (one != other && (of[one].mapping != of[other].mapping || of[one].at <= of[other].at)));
 }
 
 static unsigned n_occupied(uint64_t bucket_tags)
@@ -99,7 +100,7 @@ static void assert_bucket_sound(const toa_bucket *bucket, uint64_t bucket_tags, 
 {
     const unsigned high = (unsigned)any_upto(TOA_BUCKET_RECORDS - 1);
     const unsigned low = (unsigned)any_upto(high);
-    ASSERT(bucket->n == n_occupied(bucket_tags));
+    ASSERT(bucket->n == n_occupied(bucket_tags) && bucket->n_pending <= bucket->n);
     ASSERT(record_sound(bucket, bucket_tags, of, high));
     ASSERT(order_sound(bucket, bucket_tags, of, low, high));
 }
@@ -107,38 +108,59 @@ static void assert_bucket_sound(const toa_bucket *bucket, uint64_t bucket_tags, 
 toa_bucket nondet_bucket(void);
 
 /*
- * Bucket `index`, with any number of records, whose times lie in a window. They are numbered by
- * their times: their numbers are names, and table_order.c proves that the order keeps any list of
- * them.
+ * Bucket `index`, with any number of records, whose times lie in a window. They are numbered in the
+ * order in which they go: their numbers are names, and table_order.c proves that the order keeps
+ * any list of them.
  */
 static void any_bucket(size_t index, toa_time begin)
 {
     const size_t n = any_upto(TOA_BUCKET_RECORDS);
+    const size_t n_pending = any_upto(n);
     toa_rank *of = &ranks[index * TOA_BUCKET_RECORDS];
     toa_bucket *bucket = &buckets[index];
     *bucket = nondet_bucket();
     bucket->n = (uint8_t)n;
+    bucket->n_pending = (uint8_t)n_pending;
     bucket->order = 0;
     bucket->held = 0;
     tags[index] = 0;
     for (size_t i = 0; i < TOA_BUCKET_RECORDS; i++) {
         of[i] = nondet_rank();
-        of[i].mapping = nondet_bool();
+        of[i].mapping = i >= n_pending;
         of[i].held = of[i].mapping && nondet_bool();
-        ASSUME(in_window(of[i].at, begin) && (i == 0 || of[i].at >= of[i - 1].at));
+        ASSUME(in_window(of[i].at, begin) &&
+               (i == 0 || i == n_pending || of[i].at >= of[i - 1].at));
         bucket->ticks[i] = toa_tick(of[i].at);
-        bucket->order |= (uint32_t)(i | (of[i].mapping ? 8U : 0U)) << 4 * i;
+        bucket->order |= (uint32_t)i << 4 * i;
         bucket->held = (uint8_t)(bucket->held | (of[i].held ? 1U : 0U) << i);
         tags[index] |= (uint64_t)(i < n ? 1 + any_upto(254) : 0) << 8 * i;
     }
 }
 
+/* Whether none of the records that were there is later than the latest time. */
+static bool newest_sound(const toa_table *table)
+{
+    const size_t i = any_upto(PLACES - 1);
+    return !occupied(tags[i / TOA_BUCKET_RECORDS], i % TOA_BUCKET_RECORDS) ||
+           ranks[i].at <= table->newest;
+}
+
 static toa_table any_table(toa_time begin)
 {
+    const toa_time newest = (toa_time)nondet_u64();
     for (size_t i = 0; i < BUCKETS; i++) {
         any_bucket(i, begin);
     }
-    return (toa_table){.slots = slots, .rests = rests, .buckets = buckets, .tags = tags, .mask = 1};
+    for (size_t i = 0; i < PLACES; i++) {
+        ASSUME(!occupied(tags[i / TOA_BUCKET_RECORDS], i % TOA_BUCKET_RECORDS) ||
+               ranks[i].at <= newest);
+    }
+    return (toa_table){.slots = slots,
+                       .rests = rests,
+                       .buckets = buckets,
+                       .tags = tags,
+                       .mask = 1,
+                       .newest = newest};
 }
 
 #endif

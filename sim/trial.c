@@ -78,8 +78,23 @@ static void note_lost(trial *at, const toa_endpoint *fake)
     at->lost[at->n_lost++] = *fake;
 }
 
+/* In which of the table's buckets, of eight records each, this flow is. */
+static size_t bucket_of(const trial *at, const toa_endpoint *fake, const toa_endpoint *server)
+{
+    size_t i = 0;
+    toa_endpoint found;
+    toa_answer answer;
+    while (i < toa_engine_records(at->engine) &&
+           !(toa_engine_flow(at->engine, i, 0, &found, &answer) &&
+             toa_endpoint_equal(&found, fake) && toa_endpoint_equal(&answer.server, server))) {
+        i++;
+    }
+    return i / (TOA_FLOWS_PER_FAKE / 2);
+}
+
 /* Whether a table of two buckets, where all flows compete, had something that should have gone
- * before `victim`. `newcomer` was not there. */
+ * before `victim`. `newcomer` was not there, and took the victim's place. Times in two buckets are
+ * compared in ticks of 2^24 ns. */
 static bool better_victim(const trial *at, size_t victim, const toa_event *newcomer, toa_time now)
 {
     toa_time victim_at;
@@ -87,13 +102,19 @@ static bool better_victim(const trial *at, size_t victim, const toa_event *newco
     if (toa_engine_records(at->engine) != TOA_FLOWS_PER_FAKE) {
         return false;
     }
+    const size_t bucket = bucket_of(at, &newcomer->fake, &newcomer->server);
     for (size_t i = 0; i < model_n_flows(at->model); i++) {
         model_flow flow = model_flow_at(at->model, i);
         toa_time other_at;
         model_worth other = model_worth_at(at->model, i, now, &other_at);
         bool is_new = toa_endpoint_equal(&flow.fake, &newcomer->fake) &&
                       toa_endpoint_equal(&flow.server, &newcomer->server);
-        if (!is_new && (other < worth || (other == worth && other_at < victim_at))) {
+        if (is_new || i == victim) {
+            continue;
+        }
+        bool beside = bucket_of(at, &flow.fake, &flow.server) == bucket;
+        bool older = beside ? other_at < victim_at : other_at >> 24 < victim_at >> 24;
+        if (other < worth || (other == worth && older)) {
             return true;
         }
     }

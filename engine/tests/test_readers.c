@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "table.h"
+#include "place.h"
 
 enum { READERS = 3, WRITES = 150000, READS_LEAST = 1000 };
 
