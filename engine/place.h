@@ -50,14 +50,6 @@ static inline uint32_t toa_order_with_(uint32_t order, unsigned rank, size_t rec
     return (uint32_t)(behind | entry | (order & ((UINT32_C(1) << 4 * rank) - 1)));
 }
 
-/* ---- What is rare: in table.c, because it takes registers ------------------------------------ */
-
-/* The whole time of what is at a place, where its tick does not do. */
-toa_time toa_table_time(const toa_table *table, toa_place place);
-
-/* Which record of a bucket is the oldest mapping that may expire, if it has; TOA_BUCKET_RECORDS. */
-size_t toa_table_expired(const toa_table *table, size_t bucket, toa_time now, toa_time ttl);
-
 /* ---- Who goes -------------------------------------------------------------------------------- */
 
 /* What goes if this bucket, which is full, has to give a place; the lower offer is taken. */
@@ -66,47 +58,33 @@ typedef struct toa_offer {
     uint64_t value; /* toa_worth, how far from the oldest that ticks can tell, how many mappings */
 } toa_offer;
 
-/* Whether something is pending is a guess, and so no branch. Of times only ticks are known, for
- * whole ones would take slots; where they are the same, the bucket with fewer mappings gives: in a
- * flood, which has the same tick for long, mappings would crowd in one bucket and push each other.
+/*
+ * Record `i`, which is worth that. Of times only ticks are known, for whole ones would take slots;
+ * where they are the same, the bucket with fewer mappings gives: in a flood, which has the same
+ * tick for long, mappings would crowd in one bucket and push each other.
  */
-static inline toa_offer toa_offer_of_(const toa_table *table, size_t index, toa_time now,
-                                      toa_time ttl)
+static inline toa_offer toa_offer_(const toa_table *table, size_t bucket, size_t i, uint64_t worth,
+                                   uint32_t tick)
 {
-    const toa_bucket *bucket = &table->buckets[index];
-    const uint32_t tick = toa_tick(now);
-    size_t i = toa_order_record_(bucket->order, 0);
-    uint64_t worth = TOA_WORTH_PENDING + (bucket->n_pending == 0);
-
-    const size_t mapping = toa_order_record_(bucket->order, bucket->n_pending);
-    if (bucket->held != 0 || (uint32_t)(tick - bucket->ticks[mapping]) >= (uint64_t)ttl >> 24) {
-        const size_t expired = toa_table_expired(table, index, now, ttl);
-        if (expired != TOA_BUCKET_RECORDS) {
-            i = expired;
-            worth = TOA_WORTH_EXPIRED;
-        }
-    }
-    const uint64_t since = (uint32_t)(bucket->ticks[i] - tick - 1);
-    const uint64_t n_mappings = TOA_BUCKET_RECORDS - bucket->n_pending;
-    return (toa_offer){index * TOA_BUCKET_RECORDS + i, worth << 40 | since << 8 | n_mappings};
+    const toa_bucket *of = &table->buckets[bucket];
+    const uint64_t since = (uint32_t)(of->ticks[i] - tick - 1);
+    return (toa_offer){bucket * TOA_BUCKET_RECORDS + i,
+                       (worth << 40 | since << 8 | TOA_BUCKET_RECORDS) - of->n_pending};
 }
 
-/* Free places in a bucket from which on it is taken without a look at the other. */
-enum { TOA_MOSTLY_EMPTY_ = 4 };
-
-static inline toa_place toa_free_place_(const toa_table *table, uint64_t hash,
-                                        const size_t buckets[2])
+/* The oldest that is pending, else the oldest mapping: which of both is a guess, and no branch. */
+static inline toa_offer toa_offer_first_(const toa_table *table, size_t bucket, uint32_t tick)
 {
-    uint64_t free[2] = {toa_lanes_free_(toa_tags_(table, buckets[0])),
-                        toa_lanes_free_(toa_tags_(table, buckets[1]))};
-    const uint64_t preferred = UINT64_C(0x80) << toa_preferred_record_(hash) * 8;
-    const unsigned n_free[2] = {toa_lanes_count_(free[0]), toa_lanes_count_(free[1])};
-    size_t i = n_free[1] > n_free[0];
-    if (n_free[0] >= TOA_MOSTLY_EMPTY_ && (free[0] & preferred) != 0) {
-        i = 0;
-        free[0] = preferred;
-    }
-    return buckets[i] * TOA_BUCKET_RECORDS + toa_lane_take_(&free[i]);
+    const toa_bucket *of = &table->buckets[bucket];
+    return toa_offer_(table, bucket, toa_order_record_(of->order, 0),
+                      TOA_WORTH_PENDING + (uint64_t)(of->n_pending == 0), tick);
+}
+
+/* Whether a bucket's oldest mapping may have expired, or another than the oldest may. */
+static inline bool toa_may_expire_(const toa_bucket *bucket, uint32_t tick, toa_time ttl)
+{
+    const size_t mapping = toa_order_record_(bucket->order, bucket->n_pending);
+    return bucket->held != 0 || (uint32_t)(tick - bucket->ticks[mapping]) >= (uint64_t)ttl >> 24;
 }
 
 /* Where a new flow goes. */
@@ -115,21 +93,40 @@ typedef struct toa_vacancy {
     toa_worth worth; /* of what is there now */
 } toa_vacancy;
 
+/* Of two offers. Without a branch, for which it is, is a guess. */
+static inline toa_vacancy toa_offer_take_(toa_offer one, toa_offer other)
+{
+    const uint64_t second = -(uint64_t)(other.value < one.value);
+    return (toa_vacancy){.place = one.place ^ ((one.place ^ other.place) & (size_t)second),
+                         .worth =
+                             (toa_worth)((one.value ^ ((one.value ^ other.value) & second)) >> 40)};
+}
+
+/* toa_table_claim where a place is free, or a mapping may have expired. In table.c, because it
+ * takes registers. */
+toa_vacancy toa_table_claim_(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl);
+
+/* The whole time of what is at a place. In table.c likewise. */
+toa_time toa_table_time_(const toa_table *table, toa_place place);
+
 /*
  * A place for a new flow: free, else expired, else pending, else a mapping of the two buckets. Of
  * its bucket it is the oldest of its kind; of the two oldest it is the older if ticks can tell.
  */
-static inline toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, toa_time now,
-                                          toa_time ttl)
+TOA_INLINE toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, toa_time now,
+                                       toa_time ttl)
 {
-    const size_t buckets[2] = {toa_first_bucket_(table, hash), toa_second_bucket_(table, hash)};
-    if (table->buckets[buckets[0]].n + table->buckets[buckets[1]].n != TOA_FLOWS_PER_FAKE) {
-        return (toa_vacancy){toa_free_place_(table, hash, buckets), TOA_WORTH_FREE};
+    const size_t first = toa_first_bucket_(table, hash);
+    const size_t second = toa_second_bucket_(table, hash);
+    const toa_bucket *one = &table->buckets[first];
+    const toa_bucket *other = &table->buckets[second];
+    const uint32_t tick = toa_tick(now);
+    if (one->n + other->n != TOA_FLOWS_PER_FAKE || toa_may_expire_(one, tick, ttl) ||
+        toa_may_expire_(other, tick, ttl)) {
+        return toa_table_claim_(table, hash, now, ttl);
     }
-    const toa_offer offers[2] = {toa_offer_of_(table, buckets[0], now, ttl),
-                                 toa_offer_of_(table, buckets[1], now, ttl)};
-    const toa_offer *best = &offers[offers[1].value < offers[0].value];
-    return (toa_vacancy){best->place, (toa_worth)(best->value >> 40)};
+    return toa_offer_take_(toa_offer_first_(table, first, tick),
+                           toa_offer_first_(table, second, tick));
 }
 
 /* Looks ahead: fetches the slot where a flow of this hash is or, with `opens`, would go, and does
@@ -151,7 +148,7 @@ static inline void toa_table_look(const toa_table *table, uint64_t hash, bool op
 static inline bool toa_later_than_(const toa_table *table, size_t bucket, size_t i, toa_time time)
 {
     const int32_t ticks = (int32_t)(table->buckets[bucket].ticks[i] - toa_tick(time));
-    return ticks == 0 ? toa_table_time(table, bucket * TOA_BUCKET_RECORDS + i) > time : ticks > 0;
+    return ticks == 0 ? toa_table_time_(table, bucket * TOA_BUCKET_RECORDS + i) > time : ticks > 0;
 }
 
 /* Puts record `i` of a bucket, which has or has not been there, where its new time belongs: behind
@@ -187,8 +184,8 @@ static inline void toa_order_write_(toa_table *table, size_t index, size_t i, bo
 }
 
 /* Puts a record at a place. */
-static inline void toa_table_write(toa_table *table, toa_place place, uint64_t hash,
-                                   const toa_record *record)
+TOA_INLINE void toa_table_write(toa_table *table, toa_place place, uint64_t hash,
+                                const toa_record *record)
 {
     const size_t index = place / TOA_BUCKET_RECORDS;
     const unsigned i = place % TOA_BUCKET_RECORDS;

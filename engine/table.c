@@ -51,7 +51,7 @@ toa_place toa_table_find(const toa_table *table, toa_search *at, const toa_endpo
 
 /* ---- Who goes -------------------------------------------------------------------------------- */
 
-toa_time toa_table_time(const toa_table *table, toa_place place)
+toa_time toa_table_time_(const toa_table *table, toa_place place)
 {
     toa_packed packed;
     toa_table_copy(table, place, &packed);
@@ -66,11 +66,13 @@ static bool expired(const toa_table *table, size_t bucket, size_t i, toa_time no
     if (age != life && age != life + 1) {
         return age > life;
     }
-    const toa_time at = toa_table_time(table, bucket * TOA_BUCKET_RECORDS + i);
+    const toa_time at = toa_table_time_(table, bucket * TOA_BUCKET_RECORDS + i);
     return toa_time_since(at, now) >= (uint64_t)ttl;
 }
 
-size_t toa_table_expired(const toa_table *table, size_t index, toa_time now, toa_time ttl)
+/* Which record of a bucket is the oldest mapping that may expire, if it has; else
+ * TOA_BUCKET_RECORDS. */
+static size_t oldest_expired(const toa_table *table, size_t index, toa_time now, toa_time ttl)
 {
     const toa_bucket *bucket = &table->buckets[index];
     for (unsigned rank = bucket->n_pending; rank < bucket->n; rank++) {
@@ -80,6 +82,36 @@ size_t toa_table_expired(const toa_table *table, size_t index, toa_time now, toa
         }
     }
     return TOA_BUCKET_RECORDS;
+}
+
+static toa_offer offer_of(const toa_table *table, size_t index, toa_time now, toa_time ttl)
+{
+    const size_t i = oldest_expired(table, index, now, ttl);
+    return i == TOA_BUCKET_RECORDS ? toa_offer_first_(table, index, toa_tick(now))
+                                   : toa_offer_(table, index, i, TOA_WORTH_EXPIRED, toa_tick(now));
+}
+
+/* Free places in a bucket from which on it is taken without a look at the other. */
+enum { MOSTLY_EMPTY = 4 };
+
+toa_vacancy toa_table_claim_(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl)
+{
+    const size_t buckets[2] = {toa_first_bucket_(table, hash), toa_second_bucket_(table, hash)};
+    uint64_t free[2] = {toa_lanes_free_(toa_tags_(table, buckets[0])),
+                        toa_lanes_free_(toa_tags_(table, buckets[1]))};
+    if ((free[0] | free[1]) == 0) {
+        return toa_offer_take_(offer_of(table, buckets[0], now, ttl),
+                               offer_of(table, buckets[1], now, ttl));
+    }
+    const uint64_t preferred = UINT64_C(0x80) << toa_preferred_record_(hash) * 8;
+    const unsigned n_free[2] = {toa_lanes_count_(free[0]), toa_lanes_count_(free[1])};
+    size_t i = n_free[1] > n_free[0];
+    if (n_free[0] >= MOSTLY_EMPTY && (free[0] & preferred) != 0) {
+        i = 0;
+        free[0] = preferred;
+    }
+    return (toa_vacancy){.place = buckets[i] * TOA_BUCKET_RECORDS + toa_lane_take_(&free[i]),
+                         .worth = TOA_WORTH_FREE};
 }
 
 /* ---- Who was pushed out ---------------------------------------------------------------------- */
