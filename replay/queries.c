@@ -78,25 +78,23 @@ toa_queries_totals toa_queries_count(const toa_queries *queries)
     return queries->totals;
 }
 
-/* As the engine takes times: one before the latest is the latest. */
+/* As the engine takes times: one before the latest, which the engine may have heard alone, is the
+ * latest. */
 static toa_time heard_of(toa_queries *queries, toa_time time)
 {
-    queries->now = time > queries->now ? time : queries->now;
+    toa_time latest = toa_engine_now(queries->engine);
+    latest = latest > queries->now ? latest : queries->now;
+    queries->now = time > latest ? time : latest;
     return queries->now;
 }
 
 void toa_queries_event(toa_queries *queries, const toa_event *event, toa_time time)
 {
-    toa_time now = heard_of(queries, time);
-    if (event->verdict != TOA_LEARN && event->verdict != TOA_REPEAT &&
-        event->former.client.version == 0) {
-        return;
-    }
     change *slot = &queries->changes[queries->n_changes++ % CHANGES_MAX];
     slot->fake = event->fake;
     slot->server = event->server;
     slot->former = event->former.client;
-    slot->at = now;
+    slot->at = heard_of(queries, time);
 }
 
 static toa_answer ask(const toa_queries *queries, const toa_query *query, toa_time now)
@@ -170,12 +168,13 @@ static void judge_first_late(toa_queries *queries)
     judge(queries, first->moment, &first->check, agrees(&first->check, &after));
 }
 
-void toa_queries_advance(toa_queries *queries, toa_time time)
+bool toa_queries_advance(toa_queries *queries, toa_time time)
 {
     toa_time now = heard_of(queries, time);
     while (queries->n_late != 0 && toa_time_after(queries->lates[queries->first_late].at) < now) {
         judge_first_late(queries);
     }
+    return queries->n_late != 0;
 }
 
 void toa_queries_finish(toa_queries *queries)
@@ -261,13 +260,13 @@ static void on_reply(toa_queries *queries, const toa_datagram *datagram, toa_mom
     last->at = now;
 }
 
-void toa_queries_datagram(toa_queries *queries, const toa_datagram *datagram, toa_moment moment)
+bool toa_queries_datagram(toa_queries *queries, const toa_datagram *datagram, toa_moment moment)
 {
-    if (!datagram->whole) {
-        return;
+    if (datagram->whole) {
+        toa_time now = heard_of(queries, moment.time);
+        if (!on_query(queries, datagram, now) && is_service(queries, &datagram->source)) {
+            on_reply(queries, datagram, moment, now);
+        }
     }
-    toa_time now = heard_of(queries, moment.time);
-    if (!on_query(queries, datagram, now) && is_service(queries, &datagram->source)) {
-        on_reply(queries, datagram, moment, now);
-    }
+    return queries->n_late != 0;
 }

@@ -29,14 +29,22 @@ toa_queries *toa_queries_new(const toa_engine *engine, const uint16_t ports[], s
                              toa_queries_told *told, void *context);
 void toa_queries_free(toa_queries *queries);
 
-/* An event of the engine: a mapping that began, changed or ended. */
+/* Whether an event of the engine is a mapping that began, changed or ended. */
+static inline bool toa_event_changes(const toa_event *event)
+{
+    return event->verdict == TOA_LEARN || event->verdict == TOA_REPEAT ||
+           event->former.client.version != 0;
+}
+
+/* Such an event. */
 void toa_queries_event(toa_queries *queries, const toa_event *event, toa_time time);
 
-/* A datagram, whatever it holds. */
-void toa_queries_datagram(toa_queries *queries, const toa_datagram *datagram, toa_moment moment);
+/* A datagram, whatever it holds. Returns whether a judgement is put off. */
+bool toa_queries_datagram(toa_queries *queries, const toa_datagram *datagram, toa_moment moment);
 
-/* Judges what was put off until before `time`. To be called before the engine hears of `time`. */
-void toa_queries_advance(toa_queries *queries, toa_time time);
+/* Judges what was put off until before `time`. To be called before the engine hears of `time`.
+ * Returns whether a judgement is still put off: if not, this need not be called. */
+bool toa_queries_advance(toa_queries *queries, toa_time time);
 
 /* Judges everything. */
 void toa_queries_finish(toa_queries *queries);

@@ -21,6 +21,7 @@ struct toa_replay {
     void *memory;
     toa_engine *engine;
     toa_queries *queries;
+    bool put_off; /* a judgement of theirs */
     toa_filter *filter;
     asked *asks; /* by time */
     size_t n_asks;
@@ -225,9 +226,11 @@ static void feed(toa_replay *replay, const toa_record *record, const toa_segment
                                           record->link_type, moment.time, &event);
     if (word == TOA_FOREIGN && toa_datagram_parse(record->bytes, record->captured_len,
                                                   record->link_type, &datagram) == TOA_FOUND) {
-        toa_queries_datagram(replay->queries, &datagram, moment);
+        replay->put_off = toa_queries_datagram(replay->queries, &datagram, moment);
     }
-    toa_queries_event(replay->queries, &event, moment.time);
+    if (toa_event_changes(&event)) {
+        toa_queries_event(replay->queries, &event, moment.time);
+    }
     if (replay->sink.frame != NULL) {
         replay->sink.frame(replay->sink.context, moment, &event);
     }
@@ -249,8 +252,12 @@ static bool on_record(toa_replay *replay, const toa_record *record, const toa_se
     replay->totals.longer += record->longer;
     replay->totals.wrong_link += segment == NULL && !toa_link_known(record->link_type);
     replay->last = moment.time;
-    toa_queries_advance(replay->queries, moment.time);
-    answer_before(replay, moment.time, false);
+    if (replay->put_off) {
+        replay->put_off = toa_queries_advance(replay->queries, moment.time);
+    }
+    if (replay->n_answered < replay->n_asks) {
+        answer_before(replay, moment.time, false);
+    }
     feed(replay, record, segment, moment);
     return true;
 }
