@@ -153,7 +153,6 @@ typedef struct passage {
     toa_time now;
     uint64_t hash;
     toa_place place;      /* of the flow's record; TOA_NO_PLACE */
-    toa_vacancy vacancy;  /* of a SYN without a record: where its record would go */
     toa_record record;    /* a copy, when there is one */
     toa_carrier carrier;  /* what the segment is, should its TOA be believed */
     bool in_handshake;    /* a SYN, or where the first segment behind it stands */
@@ -166,28 +165,22 @@ static void record_store(passage *at)
     toa_table_write(&at->engine->table, at->place, at->hash, &at->record);
 }
 
-static void vacancy_find(passage *at)
+/* Takes a place for a flow that has none: something may have to go. */
+TOA_INLINE void place_take(passage *at)
 {
-    at->vacancy = toa_table_claim(&at->engine->table, at->hash, at->now, at->engine->config.ttl);
+    toa_engine *engine = at->engine;
+    const toa_vacancy vacancy =
+        toa_table_claim(&engine->table, at->hash, at->now, engine->config.ttl);
+    at->place = vacancy.place;
+    if (vacancy.worth != TOA_WORTH_FREE) {
+        toa_table_lose(&engine->table, vacancy.place, vacancy.worth);
+    }
+    count(&engine->pushed[vacancy.worth]);
 }
 
-/* Takes the place for a flow that has none: something may have to go. */
-static void vacancy_take(passage *at)
+/* A fresh record of the flow. */
+static inline void record_open(const passage *at, uint8_t state, toa_record *record)
 {
-    at->place = at->vacancy.place;
-    if (at->vacancy.worth != TOA_WORTH_FREE) {
-        toa_table_lose(&at->engine->table, at->place, at->vacancy.worth);
-    }
-    count(&at->engine->pushed[at->vacancy.worth]);
-}
-
-/* A fresh record, in the place of the flow's old one if there is one. */
-static void record_open(passage *at, uint8_t state)
-{
-    toa_record *record = &at->record;
-    if (at->place == TOA_NO_PLACE) {
-        vacancy_take(at);
-    }
     record->fake = at->segment->source;
     record->server = at->segment->destination;
     record->client = toa_nobody;
@@ -213,6 +206,27 @@ static bool source_trusted(const toa_config *config, const toa_endpoint *source)
         }
     }
     return config->n_trust == 0;
+}
+
+/* What a segment with options of ours comes to where a TOA counts: found, or why it is refused. */
+static inline toa_word hearing(const passage *at)
+{
+    return at->found == TOA_FOUND && !source_trusted(&at->engine->config, &at->segment->source)
+               ? TOA_UNTRUSTED
+               : at->found;
+}
+
+/* Puts the client of the TOA into the record. */
+static inline void learn(const passage *at, toa_record *record)
+{
+    record->client = at->sighted.client;
+    record->kind = at->sighted.kind;
+    record->carrier = (uint8_t)at->carrier;
+    record->state &= (uint8_t)~RECORD_CONTRADICTED;
+    record->taught_at = at->now;
+    if (at->sighted.broken) {
+        count(&at->engine->broken_rest);
+    }
 }
 
 /* Whether the TOA may stand beside or instead of what the record has. */
@@ -242,14 +256,7 @@ static toa_word teach(passage *at)
     if (!same || at->sighted.vip.version != 0) {
         record->vip = at->sighted.vip;
     }
-    record->client = at->sighted.client;
-    record->kind = at->sighted.kind;
-    record->carrier = (uint8_t)at->carrier;
-    record->state &= (uint8_t)~RECORD_CONTRADICTED;
-    record->taught_at = at->now;
-    if (at->sighted.broken) {
-        count(&at->engine->broken_rest);
-    }
+    learn(at, record);
     return same ? TOA_REPEAT : TOA_LEARN;
 }
 
@@ -260,15 +267,12 @@ static toa_word heed(passage *at, toa_word otherwise)
     if (at->found == TOA_NO_OPTION) {
         return otherwise;
     }
-    toa_word refused = at->found;
-    if (at->found == TOA_FOUND) {
-        if (source_trusted(&at->engine->config, &at->segment->source)) {
-            return teach(at);
-        }
-        refused = TOA_UNTRUSTED;
+    toa_word word = hearing(at);
+    if (word == TOA_FOUND) {
+        return teach(at);
     }
-    at->record.reason = (uint8_t)refused;
-    return refused;
+    at->record.reason = (uint8_t)word;
+    return word;
 }
 
 /*
@@ -307,23 +311,49 @@ static toa_word unheeded(passage *at, toa_word otherwise)
     return at->found;
 }
 
+/* The SYN of a flow without a record. The record is no passage's, so that it need not lie in memory
+ * before it is written: a flood is these alone. */
+static toa_word on_first_syn(passage *at)
+{
+    toa_record record;
+    toa_word word = TOA_OPEN;
+
+    place_take(at);
+    record_open(at, RECORD_SYN_SEEN, &record);
+    if (at->found != TOA_NO_OPTION) {
+        word = hearing(at);
+        if (word == TOA_FOUND) {
+            word = TOA_LEARN;
+            record.vip = at->sighted.vip;
+            learn(at, &record);
+        } else {
+            record.reason = (uint8_t)word;
+        }
+    }
+    toa_table_write(&at->engine->table, at->place, at->hash, &record);
+    return word;
+}
+
 /* A SYN with a new number: a mapping that answers until now is over. */
 static toa_word incarnation_begin(passage *at)
 {
-    bool ends = at->place != TOA_NO_PLACE && record_live(&at->record, &at->engine->config, at->now);
+    bool ends = record_live(&at->record, &at->engine->config, at->now);
     if (ends) {
         at->event->former = record_mapping(&at->record);
         at->event->replaced = true;
         count(&at->engine->replaced);
     }
-    record_open(at, RECORD_SYN_SEEN);
+    record_open(at, RECORD_SYN_SEEN, &at->record);
     return ends ? TOA_REPLACE : TOA_OPEN;
 }
 
 static toa_word on_syn(passage *at)
 {
     const toa_record *record = &at->record;
-    bool again = at->place != TOA_NO_PLACE && (record->state & RECORD_SYN_SEEN) != 0 &&
+    if (at->place == TOA_NO_PLACE) {
+        return on_first_syn(at);
+    }
+    bool again = (record->state & RECORD_SYN_SEEN) != 0 &&
                  record->isn == at->segment->seq; /* a retransmission */
     if (again && (record->state & RECORD_CLOSED) != 0) {
         return TOA_PASS;
@@ -364,8 +394,8 @@ static toa_word on_unknown(passage *at)
     if (!source_trusted(config, &at->segment->source)) {
         return TOA_UNTRUSTED;
     }
-    vacancy_find(at);
-    record_open(at, RECORD_HANDSHAKE_OVER);
+    place_take(at);
+    record_open(at, RECORD_HANDSHAKE_OVER, &at->record);
     toa_word word = teach(at);
     record_store(at);
     return word;
@@ -514,9 +544,6 @@ static void find_record(passage *at)
     toa_search search = toa_search_begin(table, at->hash);
     if (!toa_search_over(&search)) {
         record_find(at, &search);
-    }
-    if (at->place == TOA_NO_PLACE && syn) {
-        vacancy_find(at);
     }
 }
 

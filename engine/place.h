@@ -153,8 +153,8 @@ static inline bool toa_later_than_(const toa_table *table, size_t bucket, size_t
 
 /* Puts record `i` of a bucket, which has or has not been there, where its new time belongs: behind
  * all others of its kind, unless a time is written again. */
-static inline void toa_order_write_(toa_table *table, size_t index, size_t i, bool was_there,
-                                    toa_rank to)
+TOA_INLINE void toa_order_write_(toa_table *table, size_t index, size_t i, bool was_there,
+                                 toa_rank to)
 {
     toa_bucket *bucket = &table->buckets[index];
     uint32_t order = bucket->order;

@@ -20,6 +20,13 @@
 #include <stddef.h>
 #include <string.h>
 
+/* Inlined however large it is: of a flood of SYNs, saving registers was a tenth. */
+#ifdef __GNUC__
+#define TOA_INLINE static inline __attribute__((always_inline))
+#else
+#define TOA_INLINE static inline
+#endif
+
 /* How far a flow has come. */
 enum {
     RECORD_SYN_SEEN = 1,       /* a SYN opened it, so isn is known; else midstream did */
@@ -196,8 +203,8 @@ static inline void toa_rest_write_(toa_slot_rest *rest, const toa_record *record
 
 /* Puts a record into a slot. `n` is the number of the write, one more with each, so that the count
  * need not be fetched from the slot, which may be far. The writer's. */
-static inline void toa_slot_write(toa_slot *slot, toa_slot_rest *rest, uint32_t n,
-                                  const toa_record *record)
+TOA_INLINE void toa_slot_write(toa_slot *slot, toa_slot_rest *rest, uint32_t n,
+                               const toa_record *record)
 {
     const uint32_t bits = toa_bits_of_(record);
     const uint8_t *server = record->server.ip;

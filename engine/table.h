@@ -18,13 +18,6 @@
 
 #include "record.h"
 
-/* Inlined however large it is: of a flood of SYNs, saving registers was a tenth. */
-#ifdef __GNUC__
-#define TOA_INLINE static inline __attribute__((always_inline))
-#else
-#define TOA_INLINE static inline
-#endif
-
 #define TOA_BUCKET_RECORDS 8
 static_assert(TOA_FLOWS_PER_FAKE == 2 * TOA_BUCKET_RECORDS, "two choices of bucket");
 
