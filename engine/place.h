@@ -129,16 +129,31 @@ TOA_INLINE toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, to
                            toa_offer_first_(table, second, tick));
 }
 
-/* Looks ahead: fetches the slot where a flow of this hash is or, with `opens`, would go, and does
- * not wait for it. */
+/* The record of a full bucket that goes unless a mapping has expired. */
+static inline const toa_slot *toa_first_to_go_(const toa_table *table, size_t bucket)
+{
+    const uint32_t order = table->buckets[bucket].order;
+    return &table->slots[bucket * TOA_BUCKET_RECORDS + toa_order_record_(order, 0)];
+}
+
+/*
+ * Looks ahead: fetches the slot where a flow of this hash is or, with `opens`, would go, and does
+ * not wait for it. Of two full buckets the slots of both, and what may have expired is left out: a
+ * line for nothing costs less than to choose twice, by a tenth of the time of a SYN.
+ */
 static inline void toa_table_look(const toa_table *table, uint64_t hash, bool opens, toa_time now,
                                   toa_time ttl)
 {
     toa_search at = toa_search_begin(table, hash);
+    const toa_bucket *one = &table->buckets[at.buckets[0]];
+    const toa_bucket *other = &table->buckets[at.buckets[1]];
     if (!toa_search_over(&at)) {
         toa_fetch_(&table->slots[toa_search_next(&at)]);
+    } else if (opens && one->n + other->n == TOA_FLOWS_PER_FAKE) {
+        toa_fetch_(toa_first_to_go_(table, at.buckets[0]));
+        toa_fetch_(toa_first_to_go_(table, at.buckets[1]));
     } else if (opens) {
-        toa_fetch_(&table->slots[toa_table_claim(table, hash, now, ttl).place]);
+        toa_fetch_(&table->slots[toa_table_claim_(table, hash, now, ttl).place]);
     }
 }
 
@@ -160,9 +175,9 @@ TOA_INLINE void toa_order_write_(toa_table *table, size_t index, size_t i, bool 
     uint32_t order = bucket->order;
     unsigned n = bucket->n;
     unsigned n_pending = bucket->n_pending;
-    if (was_there) {
-        const unsigned rank = toa_order_rank_(order, i);
-        order = toa_order_without_(order, rank);
+    if (was_there) { /* nearly always as the first: it was claimed */
+        const unsigned rank = toa_order_record_(order, 0) == i ? 0 : toa_order_rank_(order, i);
+        order = rank == 0 ? order >> 4 : toa_order_without_(order, rank);
         n_pending -= rank < n_pending;
         n--;
     }
@@ -180,7 +195,9 @@ TOA_INLINE void toa_order_write_(toa_table *table, size_t index, size_t i, bool 
     bucket->ticks[i] = toa_tick(to.at);
     bucket->n = (uint8_t)(n + 1);
     bucket->n_pending = (uint8_t)(n_pending + !to.mapping);
-    bucket->held = (uint8_t)((bucket->held & ~(1U << i)) | (unsigned)to.held << i);
+    if (table->hold == TOA_HOLD_CONNECTION) {
+        bucket->held = (uint8_t)((bucket->held & ~(1U << i)) | (unsigned)to.held << i);
+    }
 }
 
 /* Puts a record at a place. */

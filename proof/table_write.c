@@ -15,7 +15,7 @@ void harness(void)
 
     written = nondet_rank();
     written.mapping = nondet_bool();
-    written.held = written.mapping && nondet_bool();
+    written.held = written.mapping && table.hold == TOA_HOLD_CONNECTION && nondet_bool();
     ASSUME(in_window(written.at, begin));
     toa_table_write(&table, i, hash, &record);
     assert_bucket_sound(&buckets[0], tags[0], &ranks[0]);

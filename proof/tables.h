@@ -112,7 +112,7 @@ toa_bucket nondet_bucket(void);
  * order in which they go: their numbers are names, and table_order.c proves that the order keeps
  * any list of them.
  */
-static void any_bucket(size_t index, toa_time begin)
+static void any_bucket(size_t index, toa_time begin, toa_hold hold)
 {
     const size_t n = any_upto(TOA_BUCKET_RECORDS);
     const size_t n_pending = any_upto(n);
@@ -127,7 +127,7 @@ static void any_bucket(size_t index, toa_time begin)
     for (size_t i = 0; i < TOA_BUCKET_RECORDS; i++) {
         of[i] = nondet_rank();
         of[i].mapping = i >= n_pending;
-        of[i].held = of[i].mapping && nondet_bool();
+        of[i].held = of[i].mapping && hold == TOA_HOLD_CONNECTION && nondet_bool();
         ASSUME(in_window(of[i].at, begin) &&
                (i == 0 || i == n_pending || of[i].at >= of[i - 1].at));
         bucket->ticks[i] = toa_tick(of[i].at);
@@ -147,9 +147,10 @@ static bool newest_sound(const toa_table *table)
 
 static toa_table any_table(toa_time begin)
 {
+    const toa_hold hold = nondet_bool() ? TOA_HOLD_CONNECTION : TOA_HOLD_TTL;
     const toa_time newest = (toa_time)nondet_u64();
     for (size_t i = 0; i < BUCKETS; i++) {
-        any_bucket(i, begin);
+        any_bucket(i, begin, hold);
     }
     for (size_t i = 0; i < PLACES; i++) {
         ASSUME(!occupied(tags[i / TOA_BUCKET_RECORDS], i % TOA_BUCKET_RECORDS) ||
@@ -160,6 +161,7 @@ static toa_table any_table(toa_time begin)
                        .buckets = buckets,
                        .tags = tags,
                        .mask = 1,
+                       .hold = hold,
                        .newest = newest};
 }
 
