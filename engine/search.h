@@ -17,7 +17,7 @@ static inline uint64_t toa_word4_(const uint8_t *bytes)
 }
 
 /* Of the address's 4 or 16 bytes, and of the port's two in network order. */
-static inline uint64_t toa_table_hash(const toa_table *table, const toa_endpoint *fake)
+TOA_INLINE uint64_t toa_table_hash(const toa_table *table, const toa_endpoint *fake)
 {
     toa_sip sip = toa_sip_begin(table->hash_key);
     const uint8_t *ip = fake->ip;

@@ -688,18 +688,28 @@ static bool segment_plain(const uint8_t *bytes, size_t len, toa_segment *out)
     }
 }
 
-toa_word toa_segment_parse(const uint8_t *frame, size_t len, int link_type, bool open_tunnels,
-                           toa_segment *out)
+/* The walk. By itself, because its registers would be saved for plain segments, too. */
+#ifdef __GNUC__
+__attribute__((noinline))
+#endif
+static toa_word
+segment_walk(const uint8_t *frame, size_t len, int link_type, bool open_tunnels, toa_segment *out)
 {
-    if (link_type == TOA_LINK_ETHERNET && segment_plain(frame, len, out)) {
-        return TOA_FOUND;
-    }
     walk at = walk_begin(frame, len, link_type, LAYER_TCP, open_tunnels);
     toa_word word = walk_to_goal(&at);
     if (word != TOA_FOUND) {
         return word;
     }
     return tcp_parse(&at, out);
+}
+
+toa_word toa_segment_parse(const uint8_t *frame, size_t len, int link_type, bool open_tunnels,
+                           toa_segment *out)
+{
+    if (link_type == TOA_LINK_ETHERNET && segment_plain(frame, len, out)) {
+        return TOA_FOUND;
+    }
+    return segment_walk(frame, len, link_type, open_tunnels, out);
 }
 
 toa_word toa_datagram_parse(const uint8_t *frame, size_t len, int link_type, toa_datagram *out)
