@@ -138,20 +138,23 @@ static inline const toa_slot *toa_first_to_go_(const toa_table *table, size_t bu
 
 /*
  * Looks ahead: fetches the slot where a flow of this hash is or, with `opens`, would go, and does
- * not wait for it. Of two full buckets the slots of both, and what may have expired is left out: a
- * line for nothing costs less than to choose twice, by a tenth of the time of a SYN.
+ * not wait for it. Of two full buckets the slots of both, and neither what may have expired nor
+ * that the flow may be known: a line for nothing costs less than to choose twice, by a tenth of the
+ * time of a SYN.
  */
 static inline void toa_table_look(const toa_table *table, uint64_t hash, bool opens, toa_time now,
                                   toa_time ttl)
 {
+    const size_t first = toa_first_bucket_(table, hash);
+    const size_t second = toa_second_bucket_(table, hash);
+    if (opens && table->buckets[first].n + table->buckets[second].n == TOA_FLOWS_PER_FAKE) {
+        toa_fetch_(toa_first_to_go_(table, first));
+        toa_fetch_(toa_first_to_go_(table, second));
+        return;
+    }
     toa_search at = toa_search_begin(table, hash);
-    const toa_bucket *one = &table->buckets[at.buckets[0]];
-    const toa_bucket *other = &table->buckets[at.buckets[1]];
     if (!toa_search_over(&at)) {
         toa_fetch_(&table->slots[toa_search_next(&at)]);
-    } else if (opens && one->n + other->n == TOA_FLOWS_PER_FAKE) {
-        toa_fetch_(toa_first_to_go_(table, at.buckets[0]));
-        toa_fetch_(toa_first_to_go_(table, at.buckets[1]));
     } else if (opens) {
         toa_fetch_(&table->slots[toa_table_claim_(table, hash, now, ttl).place]);
     }
