@@ -203,23 +203,37 @@ TOA_INLINE void toa_order_write_(toa_table *table, size_t index, size_t i, bool 
     }
 }
 
-/* Puts a record at a place. */
-TOA_INLINE void toa_table_write(toa_table *table, toa_place place, uint64_t hash,
-                                const toa_record *record)
+/* What is kept beside a record that was put at a place, which readers find by its tag. */
+TOA_INLINE void toa_note_(toa_table *table, toa_place place, uint64_t hash, toa_rank rank)
 {
     const size_t index = place / TOA_BUCKET_RECORDS;
     const unsigned i = place % TOA_BUCKET_RECORDS;
     const uint64_t tags = toa_tags_(table, index);
     const uint64_t others = tags & ~(UINT64_C(0xff) << 8 * i);
 
-    toa_slot_write(&table->slots[place], &table->rests[place], table->n_written++, record);
     if (tags !=
         (others | toa_tag_(hash) << 8 * i)) { /* else readers need not fetch the line anew */
         atomic_store_explicit(&table->tags[index], others | toa_tag_(hash) << 8 * i,
                               memory_order_release);
     }
     table->buckets[index].ids[i] = toa_id_(hash);
-    toa_order_write_(table, index, i, others != tags, toa_record_rank(record, table->hold));
+    toa_order_write_(table, index, i, others != tags, rank);
+}
+
+/* Puts a record at a place. */
+static inline void toa_table_write(toa_table *table, toa_place place, uint64_t hash,
+                                   const toa_record *record)
+{
+    toa_slot_write(&table->slots[place], &table->rests[place], table->n_written++, record);
+    toa_note_(table, place, hash, toa_record_rank(record, table->hold));
+}
+
+/* The same, as toa_pack_syn packed it: it has no rest. */
+TOA_INLINE void toa_table_write_syn(toa_table *table, toa_place place, uint64_t hash,
+                                    const toa_packed *packed)
+{
+    toa_slot_put_(&table->slots[place], NULL, table->n_written++, packed, NULL);
+    toa_note_(table, place, hash, toa_packed_rank(packed, table->hold));
 }
 
 /* Remembers that the record at this place is about to be pushed out. */

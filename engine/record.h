@@ -201,29 +201,85 @@ static inline void toa_rest_write_(toa_slot_rest *rest, const toa_record *record
     toa_put_(&rest->words[6], (uint64_t)record->closed_at);
 }
 
-/* Puts a record into a slot. `n` is the number of the write, one more with each, so that the count
- * need not be fetched from the slot, which may be far. The writer's. */
-TOA_INLINE void toa_slot_write(toa_slot *slot, toa_slot_rest *rest, uint32_t n,
-                               const toa_record *record)
+/* All of a record but what is in the rest. */
+static inline void toa_pack_(const toa_record *record, toa_packed *out)
 {
-    const uint32_t bits = toa_bits_of_(record);
     const uint8_t *server = record->server.ip;
+    out->words[0] =
+        toa_pair_(toa_bytes4_(record->fake.ip), toa_ports_(&record->fake, &record->server));
+    out->words[1] = toa_pair_(toa_bytes4_(server), toa_bytes4_(record->client.ip));
+    out->words[2] =
+        toa_pair_(toa_bytes4_(record->vip.ip), toa_ports_(&record->client, &record->vip));
+    out->words[3] = toa_pair_(record->isn, record->syn_data_len);
+    out->words[4] = (uint64_t)record->opened_at;
+    out->words[5] = (uint64_t)record->taught_at;
+    out->words[6] = record->kind | record->serial << 8;
+    out->bits = toa_bits_of_(record);
+}
 
+/* Puts a record into a slot, as it was packed, and its rest from the record, which may be NULL
+ * where there is none. `n` is the number of the write, one more with each, so that the count need
+ * not be fetched from the slot, which may be far. The writer's. */
+TOA_INLINE void toa_slot_put_(toa_slot *slot, toa_slot_rest *rest, uint32_t n,
+                              const toa_packed *packed, const toa_record *record)
+{
     atomic_store_explicit(&slot->seq, 2 * n + 1, memory_order_relaxed);
-    toa_put_(&slot->words[0],
-             toa_pair_(toa_bytes4_(record->fake.ip), toa_ports_(&record->fake, &record->server)));
-    toa_put_(&slot->words[1], toa_pair_(toa_bytes4_(server), toa_bytes4_(record->client.ip)));
-    toa_put_(&slot->words[2],
-             toa_pair_(toa_bytes4_(record->vip.ip), toa_ports_(&record->client, &record->vip)));
-    toa_put_(&slot->words[3], toa_pair_(record->isn, record->syn_data_len));
-    toa_put_(&slot->words[4], (uint64_t)record->opened_at);
-    toa_put_(&slot->words[5], (uint64_t)record->taught_at);
-    toa_put_(&slot->words[6], record->kind | record->serial << 8);
-    atomic_store_explicit(&slot->bits, bits, memory_order_release);
-    if (toa_bits_rest_(bits)) {
+    toa_put_(&slot->words[0], packed->words[0]);
+    toa_put_(&slot->words[1], packed->words[1]);
+    toa_put_(&slot->words[2], packed->words[2]);
+    toa_put_(&slot->words[3], packed->words[3]);
+    toa_put_(&slot->words[4], packed->words[4]);
+    toa_put_(&slot->words[5], packed->words[5]);
+    toa_put_(&slot->words[6], packed->words[6]);
+    atomic_store_explicit(&slot->bits, packed->bits, memory_order_release);
+    if (toa_bits_rest_(packed->bits)) {
         toa_rest_write_(rest, record);
     }
     atomic_store_explicit(&slot->seq, 2 * n + 2, memory_order_release);
+}
+
+static inline void toa_slot_write(toa_slot *slot, toa_slot_rest *rest, uint32_t n,
+                                  const toa_record *record)
+{
+    toa_packed packed;
+    toa_pack_(record, &packed);
+    toa_slot_put_(slot, rest, n, &packed, record);
+}
+
+/* ---- What is plain --------------------------------------------------------------------------- */
+
+/* The form of an endpoint of IPv4 with a port. */
+enum { TOA_FORM_PLAIN_ = 6 };
+
+static inline bool toa_endpoint_plain(const toa_endpoint *endpoint)
+{
+    return memcmp(&endpoint->version, toa_forms_[TOA_FORM_PLAIN_], sizeof toa_forms_[0]) == 0;
+}
+
+/* The flow between two plain endpoints that a SYN opened at `now`, packed without a record. */
+static inline void toa_pack_syn(const toa_endpoint *fake, const toa_endpoint *server, uint32_t isn,
+                                uint32_t syn_data_len, toa_time now, uint64_t serial,
+                                toa_packed *out)
+{
+    out->words[0] = toa_pair_(toa_bytes4_(fake->ip), toa_ports_(fake, server));
+    out->words[1] = toa_bytes4_(server->ip);
+    out->words[2] = 0;
+    out->words[3] = toa_pair_(isn, syn_data_len);
+    out->words[4] = (uint64_t)now;
+    out->words[5] = 0;
+    out->words[6] = serial << 8;
+    out->bits = TOA_FORM_PLAIN_ << TOA_AT_FAKE_ | TOA_FORM_PLAIN_ << TOA_AT_SERVER_ |
+                RECORD_SYN_SEEN << TOA_AT_STATE_ | TOA_PENDING << TOA_AT_REASON_;
+}
+
+/* And that the SYN taught this client, plain too, by an option of this kind. */
+static inline void toa_pack_client(const toa_endpoint *client, uint8_t kind, toa_packed *out)
+{
+    out->words[1] |= (uint64_t)toa_bytes4_(client->ip) << 32;
+    out->words[2] = (uint64_t)client->port << 32;
+    out->words[5] = out->words[4];
+    out->words[6] |= kind;
+    out->bits |= TOA_FORM_PLAIN_ << TOA_AT_CLIENT_ | TOA_CARRIER_SYN << TOA_AT_CARRIER_;
 }
 
 /* A copy of what is in a slot that was written. Any thread. By words, and not in a loop, because

@@ -1,9 +1,38 @@
 /*
  * Any record that the engine makes is read from its slot as it was written, whatever the slot held
  * before; what is in a slot is of the flow whose record it is, and of no other; and it is worth
- * what the record is worth.
+ * what the record is worth. A plain SYN is packed as its record would be, which has no rest.
  */
 #include "records.h"
+
+/* Whether it is the record of a plain SYN that taught nothing, or a plain client. */
+static bool is_of_syn(const toa_record *record)
+{
+    const bool taught = record->client.version != 0;
+    return toa_endpoint_plain(&record->fake) && toa_endpoint_plain(&record->server) &&
+           record->state == RECORD_SYN_SEEN && record->reason == TOA_PENDING &&
+           record->options_free == 0 && record->vip.version == 0 &&
+           (taught ? toa_endpoint_plain(&record->client) && record->carrier == TOA_CARRIER_SYN &&
+                         record->taught_at == record->opened_at
+                   : record->carrier == TOA_CARRIER_NONE && record->kind == 0 &&
+                         record->taught_at == 0);
+}
+
+static void check_packed_as_syn(const toa_record *record)
+{
+    toa_packed one;
+    toa_packed other;
+    toa_pack_(record, &one);
+    toa_pack_syn(&record->fake, &record->server, record->isn, record->syn_data_len,
+                 record->opened_at, record->serial, &other);
+    if (record->client.version != 0) {
+        toa_pack_client(&record->client, record->kind, &other);
+    }
+    for (size_t i = 0; i < 7; i++) {
+        ASSERT(one.words[i] == other.words[i]);
+    }
+    ASSERT(one.bits == other.bits && !toa_bits_rest_(one.bits));
+}
 
 void harness(void)
 {
@@ -25,6 +54,9 @@ void harness(void)
     toa_packed_record(&packed, &read);
     ASSERT(slot.seq % 2 == 0);
     check_records_same(&read, &record);
+    if (is_of_syn(&record)) {
+        check_packed_as_syn(&record);
+    }
 
     const bool same_fake = endpoint_same(&fake, &record.fake);
     ASSERT(toa_packed_is(&packed, &fake, NULL) == same_fake);
