@@ -232,7 +232,7 @@ TOA_INLINE void toa_slot_put_(toa_slot *slot, toa_slot_rest *rest, uint32_t n,
     toa_put_(&slot->words[5], packed->words[5]);
     toa_put_(&slot->words[6], packed->words[6]);
     atomic_store_explicit(&slot->bits, packed->bits, memory_order_release);
-    if (toa_bits_rest_(packed->bits)) {
+    if (record != NULL && toa_bits_rest_(packed->bits)) {
         toa_rest_write_(rest, record);
     }
     atomic_store_explicit(&slot->seq, 2 * n + 2, memory_order_release);
