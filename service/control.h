@@ -1,20 +1,24 @@
 /*
  * control.h - the socket of `toa ctl`: a stream socket in the file system, a line asks, a text
- * answers.
+ * answers. control.c; on Windows it is a named pipe (control_windows.c).
  *
  *   asks      one line, "stats json\n"
  *   answers   lines, the last of which is "."; when the first begins with "error: ", it failed
  *
  * Who may connect is decided by the file's mode (0660, of the user that the service goes on as).
  * What he may ask is decided by who he is (SO_PEERCRED): root, and who started the service, may ask
- * everything; others what names no client and changes nothing.
+ * everything; others what names no client and changes nothing. On Windows the pipe's list of rights
+ * lets in the system, administrators and who started the service, on this machine alone, and
+ * whoever is in may ask everything.
  */
 #ifndef TOA_SERVICE_CONTROL_H
 #define TOA_SERVICE_CONTROL_H
 
-#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#ifndef _WIN32
+#include <poll.h>
+#endif
 
 #include <toa/text.h>
 
@@ -37,17 +41,21 @@ typedef struct toa_control_reply {
 typedef void toa_control_answer(void *context, const char *command, toa_control_reply *reply);
 
 /*
- * Listens on `path`, as a file that belongs to `user` ("": to whoever this is). What a service that
- * is gone has left there is removed. To be called before rights are given up. NULL: `error` says
- * why.
+ * Listens on `path` (Windows: a pipe, \\.\pipe\NAME), as a file that belongs to `user` ("": to
+ * whoever this is). What a service that is gone has left there is removed. To be called before
+ * rights are given up. NULL: `error` says why.
  */
 toa_control *toa_control_open(const char *path, const char *user, char *error, size_t size);
 
 /* Removes the file, when the rights still allow it. NULL is fine. */
 void toa_control_close(toa_control *control);
 
-/* What to wait for; how many. With NULL: none. */
+/* What to wait for, descriptors or the HANDLEs of events; how many. With NULL: none. */
+#ifdef _WIN32
+size_t toa_control_events(const toa_control *control, void *events[TOA_CONTROL_POLLS]);
+#else
 size_t toa_control_polls(const toa_control *control, struct pollfd polls[TOA_CONTROL_POLLS]);
+#endif
 
 /* When somebody has been silent for too long; INT64_MAX: nobody is there. */
 toa_time toa_control_deadline(const toa_control *control);

@@ -5,10 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
-
-#include <toa/live.h>
 
 #include "say.h"
 
@@ -20,7 +16,7 @@ enum { STORIES_MIN = 256, STORIES_MAX = 16384 };
 
 struct toa_feed {
     toa_live *live;
-    int wake_fd;
+    toa_feed_wake wake;
     atomic_size_t n_waiting;
     pthread_mutex_t lock; /* of what follows */
     toa_endpoint changes[CHANGES_MAX];
@@ -35,15 +31,13 @@ struct toa_feed {
 
 static void note_change(toa_feed *feed, const toa_endpoint *fake)
 {
-    uint64_t one = 1;
     if (feed->n_changes == CHANGES_MAX) {
         feed->more_changes = true;
         return;
     }
     feed->changes[feed->n_changes++] = *fake;
     if (feed->n_changes == 1) {
-        ssize_t written = write(feed->wake_fd, &one, sizeof one);
-        (void)written; /* it fails only when it is awake already */
+        feed->wake.call(feed->wake.context);
     }
 }
 
@@ -92,11 +86,12 @@ static toa_time on_now(void *context)
     return toa_live_now(feed->live);
 }
 
+/* Never waits: core holds the question instead. */
 static toa_word on_lookup(void *context, const toa_endpoint *fake, const toa_endpoint *server,
                           toa_answer *answer)
 {
     toa_feed *feed = context;
-    return toa_live_lookup(feed->live, fake, server, 0, answer);
+    return toa_live_lookup(feed->live, fake, server, -1, answer);
 }
 
 static void on_waiting(void *context, size_t n_held)
@@ -108,8 +103,11 @@ static void on_waiting(void *context, size_t n_held)
 
 toa_answers toa_feed_answers(toa_feed *feed)
 {
-    return (toa_answers){
-        .context = feed, .now = on_now, .lookup = on_lookup, .waiting = on_waiting};
+    return (toa_answers){.context = feed,
+                         .now = on_now,
+                         .lookup = on_lookup,
+                         .waiting = on_waiting,
+                         .late = toa_live_late(feed->live)};
 }
 
 void toa_feed_changed(toa_feed *feed, toa_core *core)
@@ -143,19 +141,19 @@ static bool start_stories(toa_feed *feed, const toa_capture_config *config,
     return feed->stories != NULL;
 }
 
-static bool start_live(toa_feed *feed, const toa_capture_config *config, bool stories,
-                       char error[TOA_CONFIG_ERROR])
+static toa_live_error start_live(toa_feed *feed, const toa_capture_config *config, bool stories,
+                                 char error[TOA_CONFIG_ERROR])
 {
     toa_dialects dialects;
     toa_config_dialects(config, &dialects);
     toa_config engine = toa_config_engine(config, &dialects);
-    if (getrandom(engine.hash_key, sizeof engine.hash_key, 0) != sizeof engine.hash_key) {
+    if (!toa_live_random(engine.hash_key, sizeof engine.hash_key)) {
         (void)snprintf(error, TOA_CONFIG_ERROR, "no random numbers");
-        return false;
+        return TOA_LIVE_NO_MEMORY;
     }
     if (stories && !start_stories(feed, config, &dialects, engine.hash_key[0])) {
         (void)snprintf(error, TOA_CONFIG_ERROR, "out of memory");
-        return false;
+        return TOA_LIVE_NO_MEMORY;
     }
     const toa_live_options options = {
         .interface = config->interface,
@@ -166,20 +164,22 @@ static bool start_live(toa_feed *feed, const toa_capture_config *config, bool st
         .changed = on_state,
         .context = feed,
     };
-    return toa_live_start(&feed->live, &options, error, TOA_CONFIG_ERROR) == TOA_LIVE_OK;
+    return toa_live_start(&feed->live, &options, error, TOA_CONFIG_ERROR);
 }
 
-toa_feed *toa_feed_start(const toa_capture_config *config, bool stories, int wake_fd,
-                         char error[TOA_CONFIG_ERROR])
+toa_feed *toa_feed_start(const toa_capture_config *config, bool stories, const toa_feed_wake *wake,
+                         toa_live_error *wrong, char error[TOA_CONFIG_ERROR])
 {
+    *wrong = TOA_LIVE_NO_MEMORY;
     toa_feed *feed = calloc(1, sizeof *feed);
     if (feed == NULL || pthread_mutex_init(&feed->lock, NULL) != 0) {
         free(feed);
         (void)snprintf(error, TOA_CONFIG_ERROR, "out of memory");
         return NULL;
     }
-    feed->wake_fd = wake_fd;
-    if (!start_live(feed, config, stories, error)) {
+    feed->wake = *wake;
+    *wrong = start_live(feed, config, stories, error);
+    if (*wrong != TOA_LIVE_OK) {
         toa_stories_free(feed->stories);
         (void)pthread_mutex_destroy(&feed->lock);
         free(feed);

@@ -5,6 +5,8 @@
 #ifndef TOA_SERVICE_FEED_H
 #define TOA_SERVICE_FEED_H
 
+#include <toa/live.h>
+
 #include "config.h"
 #include "core.h"
 #include "figures.h"
@@ -12,12 +14,18 @@
 
 typedef struct toa_feed toa_feed;
 
+/* Who is called, from any thread, when toa_feed_changed has something. */
+typedef struct toa_feed_wake {
+    void (*call)(void *context);
+    void *context;
+} toa_feed_wake;
+
 /*
- * Starts capturing; with `stories`, what segments were is kept for toa ctl explain. `wake_fd` is an
- * eventfd that is written when toa_feed_changed has something. NULL: `error` says why.
+ * Starts capturing; with `stories`, what segments were is kept for toa ctl explain. NULL: `wrong`
+ * and `error` say why; else `error` has what is not as asked, or nothing.
  */
-toa_feed *toa_feed_start(const toa_capture_config *config, bool stories, int wake_fd,
-                         char error[TOA_CONFIG_ERROR]);
+toa_feed *toa_feed_start(const toa_capture_config *config, bool stories, const toa_feed_wake *wake,
+                         toa_live_error *wrong, char error[TOA_CONFIG_ERROR]);
 void toa_feed_stop(toa_feed *feed);
 
 toa_answers toa_feed_answers(toa_feed *feed);

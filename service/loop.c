@@ -7,40 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "console.h"
-#include "control.h"
-#include "feed.h"
-#include "figures.h"
 #include "notify.h"
 #include "privileges.h"
-#include "record.h"
 #include "sandbox.h"
 #include "say.h"
-#include "sockets.h"
-
-enum { BATCHES_IN_TURN = 16 }; /* of one socket, before the others come */
+#include "service.h"
 
 typedef struct service {
-    const toa_serve_options *options;
-    toa_service_config config;
-    toa_socket sockets[TOA_CONFIG_LISTENS];
-    size_t n_sockets;
-    uint32_t next_number;
-    toa_batch *batch;
-    toa_core *core;
-    toa_feed *feed; /* NULL with a frozen engine */
-    toa_record *record;
-    toa_control *control; /* NULL: none is wanted */
+    toa_service base; /* first: on_reloading */
     toa_notify notify;
-    uint64_t unsent;
-    uint64_t reloads;
-    uint64_t reloads_refused;
-    time_t started_at; /* by the wall clock */
     int signal_fd;
     int wake_fd;
     bool ending;
@@ -53,285 +32,15 @@ static toa_time clock_now(void)
     return (toa_time)now.tv_sec * TOA_SECOND + now.tv_nsec;
 }
 
-/* ---- Answering ------------------------------------------------------------------------------- */
-
-static void answer_batch(service *self, const toa_socket *from, size_t n, toa_time now)
-{
-    toa_peer peer;
-    size_t len = 0;
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t *bytes = toa_batch_datagram(self->batch, i, &len, &peer);
-        size_t answer_len =
-            toa_core_datagram(self->core, bytes, len, &peer, now, toa_batch_answer(self->batch, i));
-        if (answer_len != 0) {
-            toa_batch_answered(self->batch, i, answer_len);
-        }
-    }
-    self->unsent += toa_batch_send(self->batch, from);
-}
-
-/* Until nothing is there: under load that spares a poll for each batch. */
-static void answer_socket(service *self, const toa_socket *from)
-{
-    toa_time now = clock_now();
-    size_t n = 1;
-    for (size_t i = 0; i < BATCHES_IN_TURN && n != 0; i++) {
-        n = toa_batch_receive(self->batch, from);
-        answer_batch(self, from, n, now);
-    }
-}
-
-static const toa_socket *socket_of(const service *self, const toa_peer *peer)
-{
-    for (size_t i = 0; i < self->n_sockets; i++) {
-        if (self->sockets[i].number == peer->socket) {
-            return &self->sockets[i];
-        }
-    }
-    return NULL;
-}
-
-static void answer_held(service *self, toa_time now)
-{
-    uint8_t bytes[TOA_DATAGRAM_MAX];
-    toa_peer peer;
-    size_t len = 0;
-    while ((len = toa_core_due(self->core, now, &peer, bytes)) != 0) {
-        const toa_socket *to = socket_of(self, &peer);
-        self->unsent += to == NULL || !toa_socket_send(to, &peer, bytes, len);
-    }
-}
-
-/* ---- Sockets --------------------------------------------------------------------------------- */
-
-static void close_sockets(toa_socket *sockets, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        toa_socket_close(&sockets[i]);
-    }
-}
-
-static void say_listening(const toa_socket *opened)
-{
-    char text[TOA_ENDPOINT_TEXT];
-    (void)toa_endpoint_format(&opened->bound, text);
-    toa_say("listening on %s", text);
-}
-
-static const toa_socket *find_socket(const service *self, const toa_endpoint *at)
-{
-    for (size_t i = 0; i < self->n_sockets; i++) {
-        if (toa_endpoint_equal(&self->sockets[i].at, at)) {
-            return &self->sockets[i];
-        }
-    }
-    return NULL;
-}
-
-/* Opens what is new; what was open stays. On false nothing has changed. */
-static bool open_sockets(service *self, const toa_service_config *config)
-{
-    toa_socket opened[TOA_CONFIG_LISTENS] = {{.fd = -1}};
-    toa_socket kept[TOA_CONFIG_LISTENS] = {{.fd = -1}};
-    char error[TOA_SOCKET_ERROR];
-    size_t n_opened = 0;
-    size_t n_kept = 0;
-    for (size_t i = 0; i < config->n_listen; i++) {
-        const toa_socket *there = find_socket(self, &config->listen[i]);
-        if (there != NULL) {
-            kept[n_kept++] = *there;
-        } else if (toa_socket_open(&opened[n_opened], &config->listen[i], self->next_number,
-                                   error)) {
-            self->next_number++;
-            n_opened++;
-        } else {
-            toa_complain("%s", error);
-            close_sockets(opened, n_opened);
-            return false;
-        }
-    }
-    for (size_t i = 0; i < self->n_sockets; i++) {
-        bool stays = false;
-        for (size_t k = 0; k < n_kept; k++) {
-            stays = stays || kept[k].number == self->sockets[i].number;
-        }
-        if (!stays) {
-            toa_socket_close(&self->sockets[i]);
-        }
-    }
-    memcpy(self->sockets, kept, n_kept * sizeof kept[0]);
-    memcpy(self->sockets + n_kept, opened, n_opened * sizeof opened[0]);
-    self->n_sockets = n_kept + n_opened;
-    for (size_t i = 0; i < n_opened; i++) {
-        say_listening(&opened[i]);
-    }
-    return true;
-}
-
-/* ---- Capture and record ---------------------------------------------------------------------- */
-
-/* Questions come to the ports that the sockets have by now. */
-static void set_record(service *self, toa_record *record)
-{
-    toa_core_tap none = {.context = NULL};
-    toa_core_tap tap = record == NULL ? none : toa_record_tap(record);
-    uint16_t ports[TOA_CONFIG_LISTENS];
-    for (size_t i = 0; i < self->n_sockets; i++) {
-        ports[i] = self->sockets[i].bound.port;
-    }
-    if (record != NULL) {
-        toa_record_services(record, ports, self->n_sockets);
-    }
-    toa_core_tap_set(self->core, &tap);
-    if (self->feed != NULL) {
-        toa_feed_record(self->feed, record);
-    }
-    toa_record_stop(self->record);
-    self->record = record;
-}
-
-static bool start_record(const service *self, const toa_service_config *config,
-                         const toa_feed *feed, toa_record **out)
-{
-    char error[TOA_CONFIG_ERROR];
-    (void)self;
-    *out = NULL;
-    if (config->record.dir[0] == '\0' || feed == NULL) {
-        return true;
-    }
-    *out = toa_record_start(config, toa_feed_now(feed), error);
-    if (*out == NULL) {
-        toa_complain("%s", error);
-    }
-    return *out != NULL;
-}
-
-/* Answers come from this capture from now on; the old one ends. */
-static void set_feed(service *self, toa_feed *feed)
-{
-    toa_feed *old = self->feed;
-    toa_answers answers = toa_feed_answers(feed);
-    self->feed = feed;
-    toa_core_answers(self->core, &answers);
-    toa_feed_stop(old);
-}
-
-static bool start_feed(const service *self, const toa_service_config *config, toa_feed **out)
-{
-    char error[TOA_CONFIG_ERROR];
-    *out = toa_feed_start(&config->capture, config->control[0] != '\0', self->wake_fd, error);
-    if (*out == NULL) {
-        toa_complain("%s", error);
-        return false;
-    }
-    toa_say("capturing on %s", config->capture.interface);
-    return true;
-}
-
 /* ---- Signals --------------------------------------------------------------------------------- */
-
-static void take_figures(const service *self, toa_figures *out)
-{
-    const toa_frozen *frozen = self->options->frozen;
-    *out = (toa_figures){.unsent = self->unsent,
-                         .started_at = (uint64_t)self->started_at,
-                         .unsaid = toa_say_unsaid(),
-                         .reloads = self->reloads,
-                         .reloads_refused = self->reloads_refused};
-    toa_figures_of_core(out, self->core);
-    if (self->feed != NULL) {
-        toa_feed_figures(self->feed, out);
-    } else {
-        toa_figures_of_engine(out, frozen->engine, frozen->at);
-    }
-    if (self->record != NULL) {
-        toa_figures_of_record(out, self->record);
-    }
-}
-
-static void say_summary(const service *self)
-{
-    toa_figures figures;
-    toa_text text = {.bytes = NULL};
-    take_figures(self, &figures);
-    toa_figures_text(&figures, &text);
-    toa_say_lines(text.bytes == NULL ? "" : text.bytes);
-    toa_text_free(&text);
-}
-
-static bool same_record(const toa_record_config *a, const toa_record_config *b)
-{
-    return strcmp(a->dir, b->dir) == 0 && a->size == b->size && a->files == b->files;
-}
-
-static bool needs_restart(const toa_service_config *a, const toa_service_config *b)
-{
-    return a->n_held != b->n_held || strcmp(a->user, b->user) != 0 || a->sandbox != b->sandbox ||
-           strcmp(a->control, b->control) != 0;
-}
-
-static bool same_ports(const toa_service_config *a, const toa_service_config *b)
-{
-    bool same = a->n_listen == b->n_listen;
-    for (size_t i = 0; i < a->n_listen && same; i++) {
-        same = a->listen[i].port == b->listen[i].port &&
-               (a->listen[i].port != 0 || toa_endpoint_equal(&a->listen[i], &b->listen[i]));
-    }
-    return same;
-}
-
-/* Everything new is started before anything old ends, so that a failure leaves all as it was. With
- * `anew` the capture begins anew, even if nothing about it has changed. */
-static bool apply(service *self, const toa_service_config *fresh, bool anew)
-{
-    bool live = self->options->frozen == NULL;
-    bool other_capture =
-        live && (anew || !toa_config_same_capture(&self->config.capture, &fresh->capture));
-    bool other_record =
-        live && (other_capture || !same_record(&self->config.record, &fresh->record) ||
-                 !same_ports(&self->config, fresh));
-    toa_feed *feed = NULL;
-    toa_record *record = NULL;
-    if (other_capture && !start_feed(self, fresh, &feed)) {
-        return false;
-    }
-    if ((other_record && !start_record(self, fresh, feed != NULL ? feed : self->feed, &record)) ||
-        !open_sockets(self, fresh)) {
-        toa_record_stop(record);
-        toa_feed_stop(feed);
-        return false;
-    }
-    if (other_record) {
-        set_record(self, NULL);
-    }
-    if (other_capture) {
-        set_feed(self, feed);
-    }
-    if (other_record) {
-        set_record(self, record);
-    }
-    if (!toa_core_allow(self->core, fresh->allow, fresh->n_allow)) {
-        toa_complain("out of memory: those who might ask before may ask still");
-    }
-    if (needs_restart(fresh, &self->config)) {
-        toa_say("held, user, sandbox and control take effect at the next start");
-    }
-    self->config = *fresh;
-    toa_say_as(fresh->log);
-    toa_say("%s: %s", anew ? "flushed" : "reloaded",
-            !live           ? "the capture that was read stays"
-            : other_capture ? "the capture is another one, and begins empty"
-                            : "all mappings are kept");
-    return true;
-}
 
 /* The service manager hears of where it stands. */
 static void notify_ready(const service *self)
 {
     char lines[TOA_CONFIG_NAME + 64];
     (void)snprintf(lines, sizeof lines, "READY=1\nSTATUS=%s%s",
-                   self->feed != NULL ? "capturing on " : "answering from a capture",
-                   self->feed != NULL ? self->config.capture.interface : "");
+                   self->base.feed != NULL ? "capturing on " : "answering from a capture",
+                   self->base.feed != NULL ? self->base.config.capture.interface : "");
     toa_notify_say(&self->notify, lines);
 }
 
@@ -343,26 +52,22 @@ static void notify_reloading(const service *self)
     toa_notify_say(&self->notify, lines);
 }
 
-/* False: `error` says why, and it was said. */
-static bool reload(service *self, char error[TOA_CONFIG_ERROR])
+static void on_wake(void *context)
 {
-    toa_service_config fresh;
-    notify_reloading(self);
-    bool read =
-        toa_service_config_load(self->options->config_path, self->options->flags, &fresh, error);
-    bool done = read && apply(self, &fresh, false);
-    if (!read) {
-        toa_complain("%s", error);
-    } else if (!done) {
-        (void)snprintf(error, TOA_CONFIG_ERROR, "it cannot be done; the log says why");
+    const service *self = context;
+    uint64_t one = 1;
+    ssize_t written = write(self->wake_fd, &one, sizeof one);
+    (void)written; /* it fails only when it is awake already */
+}
+
+static void on_reloading(toa_service *base, bool over)
+{
+    const service *self = (const service *)(const void *)base; /* which it begins */
+    if (over) {
+        notify_ready(self);
+    } else {
+        notify_reloading(self);
     }
-    if (!done) {
-        toa_complain("not reloaded; the old configuration goes on");
-    }
-    self->reloads += done;
-    self->reloads_refused += !done;
-    notify_ready(self);
-    return done;
 }
 
 static void take_signals(service *self)
@@ -372,88 +77,16 @@ static void take_signals(service *self)
     while (read(self->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         switch (info.ssi_signo) {
         case SIGHUP:
-            (void)reload(self, error);
+            (void)toa_service_reload(&self->base, error);
             break;
         case SIGUSR1:
-            say_summary(self);
+            toa_service_say_summary(&self->base);
             break;
         default:
             self->ending = true;
             break;
         }
     }
-}
-
-/* ---- toa ctl --------------------------------------------------------------------------------- */
-
-static void on_figures(const void *context, toa_figures *out)
-{
-    take_figures(context, out);
-}
-
-static const toa_engine *on_engine(const void *context)
-{
-    const service *self = context;
-    return self->feed != NULL ? toa_feed_engine(self->feed) : self->options->frozen->engine;
-}
-
-static toa_time on_now(const void *context)
-{
-    const service *self = context;
-    return self->feed != NULL ? toa_feed_now(self->feed) : self->options->frozen->at;
-}
-
-static void on_lookup(void *context, const toa_endpoint *fake, const toa_endpoint *server,
-                      toa_answer *answer)
-{
-    service *self = context;
-    toa_answers from = self->feed != NULL ? toa_feed_answers(self->feed)
-                                          : toa_answers_frozen(self->options->frozen);
-    (void)from.lookup(from.context, fake, server, answer);
-}
-
-static bool on_story(void *context, const toa_endpoint *fake, const toa_endpoint *server,
-                     toa_story *out)
-{
-    service *self = context;
-    return self->feed != NULL && toa_feed_story(self->feed, fake, server, out);
-}
-
-static const toa_capture_config *on_capture(const void *context)
-{
-    const service *self = context;
-    return self->feed != NULL ? &self->config.capture : NULL;
-}
-
-static bool on_flush(void *context, char error[TOA_CONFIG_ERROR])
-{
-    service *self = context;
-    const toa_service_config same = self->config;
-    if (self->feed == NULL) {
-        (void)snprintf(error, TOA_CONFIG_ERROR, "what is known comes from a file, and stays");
-        return false;
-    }
-    (void)snprintf(error, TOA_CONFIG_ERROR, "it cannot be done; the log says why");
-    return apply(self, &same, true);
-}
-
-static bool on_reload(void *context, char error[TOA_CONFIG_ERROR])
-{
-    return reload(context, error);
-}
-
-static void answer_control(service *self, toa_time now)
-{
-    toa_console console = {.service = self,
-                           .figures = on_figures,
-                           .engine = on_engine,
-                           .now = on_now,
-                           .lookup = on_lookup,
-                           .story = on_story,
-                           .capture = on_capture,
-                           .flush = on_flush,
-                           .reload = on_reload};
-    toa_control_turn(self->control, now, toa_console_answer, &console);
 }
 
 /* ---- Starting -------------------------------------------------------------------------------- */
@@ -483,9 +116,7 @@ static bool open_signals(service *self)
 /* Until when to sleep: -1 for ever. Never too short, so that it does not spin. */
 static int timeout_ms(const service *self, toa_time now)
 {
-    toa_time deadline = toa_core_deadline(self->core);
-    toa_time control = toa_control_deadline(self->control);
-    deadline = control < deadline ? control : deadline;
+    toa_time deadline = toa_service_deadline(&self->base);
     deadline = self->notify.next < deadline ? self->notify.next : deadline;
     if (deadline == INT64_MAX) {
         return -1;
@@ -497,8 +128,8 @@ static int timeout_ms(const service *self, toa_time now)
 /* Well is who gets here, and could have the ring. */
 static void tell_watchdog(service *self, toa_time now)
 {
-    if (now >= self->notify.next && self->feed != NULL) {
-        toa_feed_probe(self->feed);
+    if (now >= self->notify.next && self->base.feed != NULL) {
+        toa_feed_probe(self->base.feed);
     }
     toa_notify_watchdog(&self->notify, now);
 }
@@ -509,110 +140,67 @@ static void turn(service *self)
     uint64_t ignored;
     fds[0] = (struct pollfd){.fd = self->signal_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = self->wake_fd, .events = POLLIN};
-    for (size_t i = 0; i < self->n_sockets; i++) {
-        fds[i + 2] = (struct pollfd){.fd = self->sockets[i].fd, .events = POLLIN};
+    for (size_t i = 0; i < self->base.n_sockets; i++) {
+        fds[i + 2] = (struct pollfd){.fd = self->base.sockets[i].fd, .events = POLLIN};
     }
-    size_t n_sockets = self->n_sockets;
-    size_t n = n_sockets + 2 + toa_control_polls(self->control, fds + n_sockets + 2);
+    size_t n_sockets = self->base.n_sockets;
+    size_t n = n_sockets + 2 + toa_control_polls(self->base.control, fds + n_sockets + 2);
     if (poll(fds, n, timeout_ms(self, clock_now())) < 0) {
         return; /* EINTR; ENOMEM passes */
     }
     for (size_t i = 0; i < n_sockets; i++) {
         if (fds[i + 2].revents != 0) {
-            answer_socket(self, &self->sockets[i]);
+            (void)toa_service_answer(&self->base, &self->base.sockets[i], clock_now());
         }
     }
     if (fds[1].revents != 0 && read(self->wake_fd, &ignored, sizeof ignored) > 0 &&
-        self->feed != NULL) {
-        toa_feed_changed(self->feed, self->core);
+        self->base.feed != NULL) {
+        toa_feed_changed(self->base.feed, self->base.core);
     }
-    answer_held(self, clock_now());
+    toa_service_answer_held(&self->base, clock_now());
     tell_watchdog(self, clock_now());
     if (fds[0].revents != 0) {
         take_signals(self); /* last: it may change the sockets */
     }
-    answer_control(self, clock_now()); /* likewise */
+    toa_service_answer_control(&self->base, clock_now()); /* likewise */
 }
 
 /* ---- Starting and ending --------------------------------------------------------------------- */
-
-static bool make_core(service *self)
-{
-    toa_core_options options = {.allow = self->config.allow,
-                                .n_allow = self->config.n_allow,
-                                .n_held = (size_t)self->config.n_held};
-    if (self->options->frozen != NULL) {
-        options.answers = toa_answers_frozen(self->options->frozen);
-    } else {
-        options.answers = toa_feed_answers(self->feed);
-    }
-    self->batch = toa_batch_new();
-    if (getrandom(&options.hash_key, sizeof options.hash_key, 0) == sizeof options.hash_key) {
-        self->core = toa_core_new(&options);
-    }
-    if (self->batch == NULL || self->core == NULL) {
-        toa_complain("out of memory");
-        return false;
-    }
-    return true;
-}
-
-static bool open_control(service *self, const char *user, char error[TOA_CONFIG_ERROR])
-{
-    if (self->config.control[0] == '\0') {
-        return true;
-    }
-    self->control = toa_control_open(self->config.control, user, error, TOA_CONFIG_ERROR);
-    return self->control != NULL;
-}
 
 /* In this order: what takes rights, giving them up, what reads strangers' bytes. */
 static bool start(service *self)
 {
     char error[TOA_CONFIG_ERROR];
-    bool live = self->options->frozen == NULL;
-    toa_record *record = NULL;
-    const char *user = toa_privileges_user(self->config.user);
+    bool live = self->base.options->frozen == NULL;
+    const char *user = toa_privileges_user(self->base.config.user);
     toa_notify_open(&self->notify, clock_now());
-    if (!open_signals(self) || !open_sockets(self, &self->config)) {
+    if (!open_signals(self) || !toa_service_sockets(&self->base, &self->base.config)) {
         return false;
     }
-    if ((live && !toa_record_prepare(&self->config.record, user, error)) ||
-        !open_control(self, user, error) ||
-        !toa_privileges_drop(self->config.user, live, error, sizeof error) ||
-        (self->config.sandbox && !toa_sandbox_enter(live, error, sizeof error))) {
+    if ((live && !toa_record_prepare(&self->base.config.record, user, error)) ||
+        !toa_service_control(&self->base, user, error) ||
+        !toa_privileges_drop(self->base.config.user, live, error, sizeof error) ||
+        (self->base.config.sandbox && !toa_sandbox_enter(live, error, sizeof error))) {
         toa_complain("%s", error);
         return false;
     }
-    if (live) {
-        toa_record_recover(&self->config.record);
-    }
-    if ((live && !start_feed(self, &self->config, &self->feed)) || !make_core(self) ||
-        !start_record(self, &self->config, self->feed, &record)) {
+    if (!toa_service_begin(&self->base)) {
         return false;
     }
-    set_record(self, record);
     notify_ready(self);
     return true;
 }
 
 static bool begin(service *self)
 {
-    toa_say_as(self->config.log);
+    toa_say_as(self->base.config.log);
     return start(self);
 }
 
 static void end(service *self)
 {
     toa_notify_say(&self->notify, "STOPPING=1");
-    if (self->core != NULL) {
-        set_record(self, NULL);
-    }
-    toa_feed_stop(self->feed);
-    toa_core_free(self->core);
-    toa_batch_free(self->batch);
-    close_sockets(self->sockets, self->n_sockets);
-    toa_control_close(self->control);
+    toa_service_end(&self->base);
     toa_notify_close(&self->notify);
     if (self->signal_fd >= 0) {
         (void)close(self->signal_fd);
@@ -631,12 +219,14 @@ toa_serve_result toa_serve(const toa_serve_options *options)
         toa_complain("out of memory");
         return TOA_SERVE_FAILED;
     }
-    self->options = options;
-    self->started_at = time(NULL);
+    self->base.options = options;
+    self->base.wake = (toa_feed_wake){on_wake, self};
+    self->base.reloading = on_reloading;
+    self->base.started_at = (uint64_t)time(NULL);
     self->signal_fd = -1;
     self->wake_fd = -1;
     self->notify.fd = -1;
-    if (!toa_service_config_load(options->config_path, options->flags, &self->config, error)) {
+    if (!toa_service_config_load(options->config_path, options->flags, &self->base.config, error)) {
         toa_complain("%s", error);
         result = TOA_SERVE_BAD_CONFIG;
     } else if (!begin(self)) {
@@ -645,7 +235,7 @@ toa_serve_result toa_serve(const toa_serve_options *options)
         while (!self->ending) {
             turn(self);
         }
-        say_summary(self);
+        toa_service_say_summary(&self->base);
     }
     end(self);
     free(self);

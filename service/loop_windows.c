@@ -1,51 +1,80 @@
 /*
- * The daemon on Windows: sockets, one capture, and an end by Ctrl-C, Ctrl-Break, the closing of the
- * console, or toa_serve_end. There is no record, no control socket and no reload, and rights are
- * the service manager's matter.
+ * The daemon on Windows: it waits for sockets, the capture, the control, and for the end, which
+ * Ctrl-C, Ctrl-Break, the closing of the console, or toa_serve_end bring. Rights are the service
+ * manager's matter.
  */
 #include "loop_windows.h"
 
 #include <winsock2.h>
 
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "record.h"
 #include "say.h"
-#include "sockets.h"
+#include "service.h"
 
-enum { BATCHES_IN_TURN = 16 }; /* of one socket, before the others come */
+/* How long who wants a reload waits for it. */
+enum { RELOAD_PATIENCE_MS = 20000 };
+
+enum { EVENT_END, EVENT_RELOAD, EVENT_READABLE, EVENT_CHANGED, EVENT_CONTROL };
+enum { N_EVENTS = EVENT_CONTROL + TOA_CONTROL_POLLS };
 
 typedef struct service {
-    toa_service_config config;
-    toa_frozen *frozen;
-    toa_live *live; /* NULL with a frozen engine */
-    toa_socket sockets[TOA_CONFIG_LISTENS];
-    size_t n_sockets;
-    WSAEVENT readable; /* a socket is */
-    HANDLE changed;    /* a frame came while questions wait */
-    atomic_size_t n_waiting;
-    toa_batch *batch;
-    toa_core *core;
-    uint64_t unsent;
+    toa_service base;
+    WSAEVENT readable;   /* a socket is */
+    HANDLE changed;      /* a frame came while questions wait */
+    uint32_t n_selected; /* sockets with a lower number are waited for */
 } service;
 
-/* ---- The end --------------------------------------------------------------------------------- */
+/* ---- What others tell it -----------------------------------------------------------------------
+ */
 
-static HANDLE end_event(void)
+/* Of the process, for there is one daemon at a time. */
+static struct {
+    INIT_ONCE once;
+    HANDLE end;
+    HANDLE reload;   /* somebody wants one */
+    HANDLE reloaded; /* it was tried */
+    SRWLOCK lock;    /* of who wants one */
+    volatile LONG done;
+} told = {.once = INIT_ONCE_STATIC_INIT, .lock = SRWLOCK_INIT};
+
+static BOOL CALLBACK make_events(INIT_ONCE *once, void *argument, void **context)
 {
-    static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
-    static HANDLE event;
-    BOOL first = FALSE;
-    if (InitOnceBeginInitialize(&once, 0, &first, NULL) && first) {
-        event = CreateEventW(NULL, TRUE, FALSE, NULL);
-        (void)InitOnceComplete(&once, 0, NULL);
-    }
-    return event;
+    (void)once;
+    (void)argument;
+    (void)context;
+    told.end = CreateEventW(NULL, TRUE, FALSE, NULL);
+    told.reload = CreateEventW(NULL, FALSE, FALSE, NULL);
+    told.reloaded = CreateEventW(NULL, FALSE, FALSE, NULL);
+    return told.end != NULL && told.reload != NULL && told.reloaded != NULL;
+}
+
+static bool have_events(void)
+{
+    return InitOnceExecuteOnce(&told.once, make_events, NULL, NULL) != 0;
 }
 
 void toa_serve_end(void)
 {
-    (void)SetEvent(end_event());
+    if (have_events()) {
+        (void)SetEvent(told.end);
+    }
+}
+
+bool toa_serve_reload(void)
+{
+    bool done = false;
+    if (have_events()) {
+        AcquireSRWLockExclusive(&told.lock);
+        (void)ResetEvent(told.reloaded);
+        (void)SetEvent(told.reload);
+        done = WaitForSingleObject(told.reloaded, RELOAD_PATIENCE_MS) == WAIT_OBJECT_0 &&
+               InterlockedCompareExchange(&told.done, 0, 0) != 0;
+        ReleaseSRWLockExclusive(&told.lock);
+    }
+    return done;
 }
 
 /* All of them mean the end but one: a service is told when anybody logs off. */
@@ -57,122 +86,10 @@ static BOOL WINAPI on_console(DWORD what)
     return TRUE;
 }
 
-/* ---- The capture ----------------------------------------------------------------------------- */
-
-static void on_frame(void *context, const toa_live_frame *frame)
-{
-    service *self = context;
-    /* Pairs with on_waiting: either this sees that somebody waits, or his lookup sees the frame. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load(&self->n_waiting) != 0 && frame->event->verdict != TOA_PASS) {
-        (void)SetEvent(self->changed);
-    }
-}
-
-static void on_state(void *context, toa_live_error error, const char *text)
-{
-    (void)context;
-    toa_say("capture: %s", text != NULL && text[0] != '\0' ? text : toa_live_error_text(error));
-}
-
-static toa_time on_now(void *context)
+static void on_wake(void *context)
 {
     const service *self = context;
-    return toa_live_now(self->live);
-}
-
-/* Never waits: core holds the question instead. */
-static toa_word on_lookup(void *context, const toa_endpoint *fake, const toa_endpoint *server,
-                          toa_answer *answer)
-{
-    service *self = context;
-    return toa_live_lookup(self->live, fake, server, -1, answer);
-}
-
-static void on_waiting(void *context, size_t n_held)
-{
-    service *self = context;
-    atomic_store(&self->n_waiting, n_held);
-    atomic_thread_fence(memory_order_seq_cst);
-}
-
-static toa_live_error start_capture(service *self)
-{
-    char text[TOA_CONFIG_ERROR] = "";
-    const toa_capture_config *config = &self->config.capture;
-    toa_dialects dialects;
-    toa_config_dialects(config, &dialects);
-    const toa_config engine = toa_config_engine(config, &dialects);
-    const toa_live_options options = {
-        .interface = config->interface,
-        .config = &engine,
-        .n_records = (size_t)config->n_records,
-        .buffer_size = (size_t)config->buffer_size,
-        .frame = on_frame,
-        .changed = on_state,
-        .context = self,
-    };
-    toa_live_error error = toa_live_start(&self->live, &options, text, sizeof text);
-    if (error == TOA_LIVE_OK) {
-        toa_say("capturing on %s", config->interface);
-    }
-    if (text[0] != '\0') {
-        toa_say("%s", text);
-    }
-    return error;
-}
-
-/* ---- Sockets --------------------------------------------------------------------------------- */
-
-static bool open_sockets(service *self)
-{
-    char text[TOA_SOCKET_ERROR > TOA_ENDPOINT_TEXT ? TOA_SOCKET_ERROR : TOA_ENDPOINT_TEXT];
-    for (size_t i = 0; i < self->config.n_listen; i++) {
-        toa_socket *opened = &self->sockets[self->n_sockets];
-        if (!toa_socket_open(opened, &self->config.listen[i], (uint32_t)i, text)) {
-            toa_say("%s", text);
-            return false;
-        }
-        self->n_sockets++;
-        if (WSAEventSelect((SOCKET)opened->fd, self->readable, FD_READ) != 0) {
-            toa_say("a socket cannot be waited for (%d)", WSAGetLastError());
-            return false;
-        }
-        (void)toa_endpoint_format(&opened->bound, text);
-        toa_say("listening on %s", text);
-    }
-    return true;
-}
-
-/* Until nothing is there: under load that spares waits. */
-static bool answer_socket(service *self, const toa_socket *from, toa_time now)
-{
-    toa_peer peer;
-    size_t len = 0;
-    size_t n = TOA_BATCH;
-    for (size_t turn = 0; turn < BATCHES_IN_TURN && n == TOA_BATCH; turn++) {
-        n = toa_batch_receive(self->batch, from);
-        for (size_t i = 0; i < n; i++) {
-            const uint8_t *bytes = toa_batch_datagram(self->batch, i, &len, &peer);
-            size_t answer_len = toa_core_datagram(self->core, bytes, len, &peer, now,
-                                                  toa_batch_answer(self->batch, i));
-            if (answer_len != 0) {
-                toa_batch_answered(self->batch, i, answer_len);
-            }
-        }
-        self->unsent += toa_batch_send(self->batch, from);
-    }
-    return n == TOA_BATCH; /* there may be more */
-}
-
-static void answer_held(service *self, toa_time now)
-{
-    uint8_t bytes[TOA_DATAGRAM_MAX];
-    toa_peer peer;
-    size_t len = 0;
-    while ((len = toa_core_due(self->core, now, &peer, bytes)) != 0) {
-        self->unsent += !toa_socket_send(&self->sockets[peer.socket], &peer, bytes, len);
-    }
+    (void)SetEvent(self->changed);
 }
 
 /* ---- The loop -------------------------------------------------------------------------------- */
@@ -190,7 +107,7 @@ static toa_time clock_now(void)
 
 static DWORD timeout(const service *self, bool more)
 {
-    toa_time deadline = toa_core_deadline(self->core);
+    toa_time deadline = toa_service_deadline(&self->base);
     toa_time now = clock_now();
     if (more || deadline <= now) {
         return 0;
@@ -199,87 +116,83 @@ static DWORD timeout(const service *self, bool more)
     return deadline == INT64_MAX ? INFINITE : left > INT32_MAX ? INT32_MAX : (DWORD)left;
 }
 
+/* Those that are new. */
+static bool select_sockets(service *self)
+{
+    for (size_t i = 0; i < self->base.n_sockets; i++) {
+        const toa_socket *one = &self->base.sockets[i];
+        if (one->number >= self->n_selected &&
+            WSAEventSelect((SOCKET)one->fd, self->readable, FD_READ) != 0) {
+            toa_complain("a socket cannot be waited for (%d)", WSAGetLastError());
+            return false;
+        }
+    }
+    self->n_selected = self->base.next_number;
+    return true;
+}
+
+static void reload(service *self)
+{
+    char error[TOA_CONFIG_ERROR];
+    (void)InterlockedExchange(&told.done, toa_service_reload(&self->base, error));
+    (void)SetEvent(told.reloaded);
+}
+
+/* Until it is to end. */
 static void run(service *self)
 {
-    const HANDLE events[] = {end_event(), self->readable, self->changed};
+    HANDLE events[N_EVENTS] = {told.end, told.reload, self->readable, self->changed};
+    DWORD n = EVENT_CONTROL + (DWORD)toa_control_events(self->base.control, events + EVENT_CONTROL);
     bool more = false;
-    for (;;) {
-        DWORD woken = WaitForMultipleObjects(3, events, FALSE, timeout(self, more));
-        if (woken == WAIT_OBJECT_0 || woken == WAIT_FAILED) {
-            return;
-        }
+    DWORD woken = WAIT_TIMEOUT;
+    while (woken != WAIT_OBJECT_0 + EVENT_END && woken != WAIT_FAILED) {
         (void)WSAResetEvent(self->readable); /* before reading: what comes then sets it again */
-        toa_time now = clock_now();
         more = false;
-        for (size_t i = 0; i < self->n_sockets; i++) {
-            more = answer_socket(self, &self->sockets[i], now) || more;
+        for (size_t i = 0; i < self->base.n_sockets; i++) {
+            more = toa_service_answer(&self->base, &self->base.sockets[i], clock_now()) || more;
         }
-        if (toa_core_held(self->core) != 0) {
-            toa_core_changed(self->core, NULL);
+        if (self->base.feed != NULL) {
+            toa_feed_changed(self->base.feed, self->base.core);
         }
-        answer_held(self, clock_now());
+        toa_service_answer_held(&self->base, clock_now());
+        if (woken == WAIT_OBJECT_0 + EVENT_RELOAD) {
+            reload(self); /* last: it may change the sockets */
+        }
+        toa_service_answer_control(&self->base, clock_now()); /* likewise */
+        (void)select_sockets(self);
+        woken = WaitForMultipleObjects(n, events, FALSE, timeout(self, more));
     }
 }
 
 /* ---- Starting and ending --------------------------------------------------------------------- */
 
-static bool make_core(service *self)
-{
-    toa_core_options options = {.allow = self->config.allow,
-                                .n_allow = self->config.n_allow,
-                                .n_held = (size_t)self->config.n_held};
-    if (self->frozen != NULL) {
-        options.answers = toa_answers_frozen(self->frozen);
-    } else {
-        options.answers = (toa_answers){.context = self,
-                                        .now = on_now,
-                                        .lookup = on_lookup,
-                                        .waiting = on_waiting,
-                                        .late = toa_live_late(self->live)};
-    }
-    self->batch = toa_batch_new();
-    if (toa_live_random(&options.hash_key, sizeof options.hash_key)) {
-        self->core = toa_core_new(&options);
-    }
-    if (self->batch == NULL || self->core == NULL) {
-        toa_say("out of memory");
-        return false;
-    }
-    return true;
-}
-
 static bool start(service *self, toa_serve_watcher *watcher)
 {
+    char error[TOA_CONFIG_ERROR];
+    const toa_service_config *config = &self->base.config;
     self->readable = WSACreateEvent();
     self->changed = CreateEventW(NULL, FALSE, FALSE, NULL);
-    if (self->readable == WSA_INVALID_EVENT || self->changed == NULL || end_event() == NULL) {
-        toa_say("the system gives no events");
+    if (self->readable == WSA_INVALID_EVENT || self->changed == NULL || !have_events()) {
+        toa_complain("the system gives no events");
         return false;
     }
-    if (!open_sockets(self)) {
+    if (!toa_service_sockets(&self->base, config) || !select_sockets(self)) {
         watcher->no_socket = true;
         return false;
     }
-    watcher->capture = self->frozen != NULL ? TOA_LIVE_OK : start_capture(self);
-    return watcher->capture == TOA_LIVE_OK && make_core(self);
-}
-
-static void say_end(const service *self)
-{
-    const toa_core_counters *n = toa_core_count(self->core);
-    toa_say("ended: %llu datagrams, %llu answers found, %llu held, %llu unsent",
-            (unsigned long long)n->datagrams, (unsigned long long)n->answers[TOA_FOUND],
-            (unsigned long long)n->held, (unsigned long long)self->unsent);
+    if ((self->base.options->frozen == NULL && !toa_record_prepare(&config->record, "", error)) ||
+        !toa_service_control(&self->base, "", error)) {
+        toa_complain("%s", error);
+        return false;
+    }
+    bool right = toa_service_begin(&self->base);
+    watcher->capture = self->base.capture;
+    return right;
 }
 
 static void end(service *self)
 {
-    toa_live_stop(self->live);
-    toa_core_free(self->core);
-    toa_batch_free(self->batch);
-    for (size_t i = 0; i < self->n_sockets; i++) {
-        toa_socket_close(&self->sockets[i]);
-    }
+    toa_service_end(&self->base);
     if (self->readable != WSA_INVALID_EVENT) {
         (void)WSACloseEvent(self->readable);
     }
@@ -288,40 +201,28 @@ static void end(service *self)
     }
 }
 
-/* What would be silently without effect. */
-static bool is_for_windows(const toa_service_config *config)
-{
-    const char *what = config->record.dir[0] != '\0' ? "Record"
-                       : config->control[0] != '\0'  ? "Control"
-                       : config->user[0] != '\0'     ? "User"
-                                                     : NULL;
-    if (what != NULL) {
-        toa_say("%s is not there on Windows", what);
-    }
-    return what == NULL;
-}
-
-static toa_serve_result serve(service *self, const toa_serve_options *options,
-                              toa_serve_watcher *watcher)
+static toa_serve_result serve(service *self, toa_serve_watcher *watcher)
 {
     char error[TOA_CONFIG_ERROR];
-    self->frozen = options->frozen;
-    if (!toa_service_config_load(options->config_path, options->flags, &self->config, error)) {
-        toa_say("%s", error);
+    const toa_serve_options *options = self->base.options;
+    if (!toa_service_config_load(options->config_path, options->flags, &self->base.config, error)) {
+        toa_complain("%s", error);
         return TOA_SERVE_BAD_CONFIG;
     }
-    if (!is_for_windows(&self->config)) {
+    if (self->base.config.user[0] != '\0') { /* it would be silently without effect */
+        toa_complain("User is not there on Windows");
         return TOA_SERVE_BAD_CONFIG;
     }
-    bool right = start(self, watcher);
-    if (right) {
-        if (watcher->started != NULL) {
-            watcher->started(watcher->context);
-        }
-        run(self);
-        say_end(self);
+    toa_say_as(self->base.config.log);
+    if (!start(self, watcher)) {
+        return TOA_SERVE_FAILED;
     }
-    return right ? TOA_SERVE_ENDED : TOA_SERVE_FAILED;
+    if (watcher->started != NULL) {
+        watcher->started(watcher->context);
+    }
+    run(self);
+    toa_service_say_summary(&self->base);
+    return TOA_SERVE_ENDED;
 }
 
 toa_serve_result toa_serve_watched(const toa_serve_options *options, toa_serve_watcher *watcher)
@@ -329,12 +230,16 @@ toa_serve_result toa_serve_watched(const toa_serve_options *options, toa_serve_w
     WSADATA sockets;
     service *self = calloc(1, sizeof *self);
     if (self == NULL || WSAStartup(MAKEWORD(2, 2), &sockets) != 0) {
-        toa_say(self == NULL ? "out of memory" : "there are no sockets");
+        toa_complain(self == NULL ? "out of memory" : "there are no sockets");
         free(self);
         return TOA_SERVE_FAILED;
     }
     (void)SetConsoleCtrlHandler(on_console, TRUE);
-    toa_serve_result result = serve(self, options, watcher);
+    self->base.options = options;
+    self->base.wake = (toa_feed_wake){on_wake, self};
+    self->base.started_at = (uint64_t)time(NULL);
+    self->readable = WSA_INVALID_EVENT;
+    toa_serve_result result = serve(self, watcher);
     end(self);
     (void)WSACleanup();
     free(self);

@@ -19,4 +19,7 @@ toa_serve_result toa_serve_watched(const toa_serve_options *options, toa_serve_w
 /* Ends it, or the next one, from any thread. */
 void toa_serve_end(void);
 
+/* Reads its configuration anew, from any other thread. Whether that was done. */
+bool toa_serve_reload(void);
+
 #endif

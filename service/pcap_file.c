@@ -4,11 +4,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PENDING_SIZE = 262144, FILE_HEAD = 24 };
+enum { PENDING_SIZE = 262144, FILE_HEAD = 24, WINDOW_SIZE = 65536 };
+
+#ifdef _WIN32
+enum { OPEN_FLAGS = O_BINARY | O_NOINHERIT };
+#else
+enum { OPEN_FLAGS = O_CLOEXEC };
+#endif
 
 /* Nanoseconds, in the host's byte order. */
 static const uint32_t magic = UINT32_C(0xa1b23c4d);
@@ -23,7 +28,7 @@ static uint8_t *put_u32(uint8_t *at, uint32_t value)
 static bool write_all(int fd, const uint8_t *bytes, size_t len)
 {
     while (len != 0) {
-        ssize_t n = write(fd, bytes, len);
+        ssize_t n = write(fd, bytes, (unsigned)(len < PENDING_SIZE ? len : PENDING_SIZE));
         if (n < 0 && errno != EINTR) {
             return false;
         }
@@ -45,7 +50,7 @@ int toa_pcap_open(const char *path, bool replace)
 {
     return strcmp(path, "-") == 0
                ? STDOUT_FILENO
-               : open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (replace ? O_TRUNC : O_EXCL), 0640);
+               : open(path, O_WRONLY | O_CREAT | OPEN_FLAGS | (replace ? O_TRUNC : O_EXCL), 0640);
 }
 
 bool toa_pcap_begin(toa_pcap_file *file, int fd, int link_type)
@@ -133,12 +138,48 @@ bool toa_pcap_close(toa_pcap_file *file)
 
 /* ---- Behind a program that was killed -------------------------------------------------------- */
 
-static uint64_t whole_len(const uint8_t *bytes, uint64_t size)
+/* A part of a file, which moves along it. */
+typedef struct window {
+    int fd;
+    uint64_t at;
+    size_t len;
+    uint8_t bytes[WINDOW_SIZE];
+} window;
+
+/* `len` bytes of the file at `at`; NULL with errno set. */
+static const uint8_t *look(window *through, uint64_t at, size_t len)
+{
+    if (at >= through->at && at - through->at + len <= through->len) {
+        return through->bytes + (at - through->at);
+    }
+    through->at = at;
+    through->len = 0;
+    if (lseek(through->fd, (off_t)at, SEEK_SET) < 0) {
+        return NULL;
+    }
+    while (through->len < len) {
+        ssize_t n = read(through->fd, through->bytes + through->len,
+                         (unsigned)(WINDOW_SIZE - through->len));
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            errno = n == 0 ? EIO : errno;
+            return NULL;
+        }
+        through->len += n < 0 ? 0 : (size_t)n;
+    }
+    return through->bytes;
+}
+
+/* Up to the end of the last whole record; 0 with errno set. */
+static uint64_t whole_len(window *through, uint64_t size)
 {
     uint64_t at = FILE_HEAD;
     uint32_t kept = 0;
     while (size - at >= TOA_PCAP_RECORD_HEAD) {
-        memcpy(&kept, bytes + at + 8, sizeof kept);
+        const uint8_t *head = look(through, at, TOA_PCAP_RECORD_HEAD);
+        if (head == NULL) {
+            return 0;
+        }
+        memcpy(&kept, head + 8, sizeof kept);
         if (kept > size - at - TOA_PCAP_RECORD_HEAD) {
             break;
         }
@@ -149,29 +190,29 @@ static uint64_t whole_len(const uint8_t *bytes, uint64_t size)
 
 static bool repair(int fd, uint64_t size, uint64_t *len)
 {
+    window through = {.fd = fd};
+    *len = 0;
     if (size < FILE_HEAD) {
-        *len = 0;
         return ftruncate(fd, 0) == 0;
     }
-    void *mapped = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
-    if (mapped == MAP_FAILED) {
+    const uint8_t *head = look(&through, 0, FILE_HEAD);
+    if (head == NULL) {
         return false;
     }
-    bool ours = memcmp(mapped, &magic, sizeof magic) == 0;
-    *len = ours ? whole_len(mapped, size) : size;
-    (void)munmap(mapped, (size_t)size);
-    if (!ours) {
+    if (memcmp(head, &magic, sizeof magic) != 0) {
+        *len = size;
         errno = EINVAL;
         return false;
     }
-    return *len == size || ftruncate(fd, (off_t)*len) == 0;
+    *len = whole_len(&through, size);
+    return *len != 0 && (*len == size || ftruncate(fd, (off_t)*len) == 0);
 }
 
 bool toa_pcap_repair(const char *path, uint64_t *len, uint64_t *cut)
 {
     struct stat info;
     uint64_t left = 0;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int fd = open(path, O_RDWR | OPEN_FLAGS);
     if (fd < 0) {
         return false;
     }

@@ -2,17 +2,15 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "pcap_file.h"
+#include "record_system.h"
 #include "say.h"
 #include "udp_frame.h"
 
@@ -272,15 +270,35 @@ static bool is_ours(const char *name)
     return strcmp(name + len, ".case") == 0;
 }
 
-static int choose_ours(const struct dirent *found)
+static int compare_names(const void *a, const void *b)
 {
-    return is_ours(found->d_name);
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* The cases that are there, by age, which their names sort by. free() all and each; -1: none. */
-static int find_ours(const char *dir, struct dirent ***names)
+static int find_ours(const char *dir, char ***names)
 {
-    return scandir(dir, names, choose_ours, alphasort);
+    int n = 0;
+    DIR *directory = opendir(dir);
+    *names = NULL;
+    if (directory == NULL) {
+        return -1;
+    }
+    for (struct dirent *one = readdir(directory); one != NULL; one = readdir(directory)) {
+        char *name = is_ours(one->d_name) ? strdup(one->d_name) : NULL;
+        char **all = name == NULL ? NULL : realloc(*names, ((size_t)n + 1) * sizeof all[0]);
+        if (all == NULL) {
+            free(name); /* when memory is short, it stays for the next time */
+            continue;
+        }
+        *names = all;
+        all[n++] = name;
+    }
+    (void)closedir(directory);
+    if (n != 0) {
+        qsort(*names, (size_t)n, sizeof **names, compare_names);
+    }
+    return n;
 }
 
 static void remove_pair(const char *dir, const char *case_name)
@@ -295,12 +313,12 @@ static void remove_pair(const char *dir, const char *case_name)
 /* Removes the oldest cases, so that with one more there are as many as may be. */
 static void prune(const toa_record *record)
 {
-    struct dirent **names = NULL;
+    char **names = NULL;
     int n = find_ours(record->config.record.dir, &names);
     int surplus = n < 0 ? 0 : n + 1 - (int)record->config.record.files;
     for (int i = 0; i < n; i++) {
         if (i < surplus) {
-            remove_pair(record->config.record.dir, names[i]->d_name);
+            remove_pair(record->config.record.dir, names[i]);
         }
         free(names[i]);
     }
@@ -331,10 +349,10 @@ static void recover_pair(const char *dir, const char *case_name)
 
 void toa_record_recover(const toa_record_config *config)
 {
-    struct dirent **names = NULL;
+    char **names = NULL;
     int n = config->dir[0] == '\0' ? -1 : find_ours(config->dir, &names);
     if (n > 0) {
-        recover_pair(config->dir, names[n - 1]->d_name);
+        recover_pair(config->dir, names[n - 1]);
     }
     for (int i = 0; i < n; i++) {
         free(names[i]);
@@ -345,7 +363,7 @@ void toa_record_recover(const toa_record_config *config)
 static bool write_case(const toa_record *record, const char *path, const char *name)
 {
     char *settings = malloc(TOA_CONFIG_TEXT_MAX);
-    FILE *file = settings == NULL ? NULL : fopen(path, "wxe");
+    FILE *file = settings == NULL ? NULL : toa_record_create(path);
     if (file == NULL) {
         free(settings);
         return false;
@@ -572,15 +590,10 @@ static void write_work(toa_record *record, bool all)
 /* Takes over what came, behind what was left. Returns false when it is time to end. */
 static bool take_incoming(toa_record *record)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += WRITE_EVERY_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
     (void)pthread_mutex_lock(&record->lock);
-    int waited = 0;
-    while (!record->ending && record->incoming.len <= QUEUE_MAX / 2 && waited == 0) {
-        waited = pthread_cond_timedwait(&record->news, &record->lock, &until);
+    bool woken = true;
+    while (!record->ending && record->incoming.len <= QUEUE_MAX / 2 && woken) {
+        woken = toa_record_condition_wait(&record->news, &record->lock, WRITE_EVERY_MS);
     }
     record->idle = record->incoming.n == 0;
     memcpy(record->work.bytes + record->work.len, record->incoming.bytes, record->incoming.len);
@@ -622,34 +635,17 @@ static bool wrong(char error[TOA_CONFIG_ERROR], const char *dir, const char *why
 bool toa_record_prepare(const toa_record_config *config, const char *user,
                         char error[TOA_CONFIG_ERROR])
 {
-    struct stat info;
-    if (config->dir[0] == '\0') {
-        return true;
-    }
-    bool fresh = mkdir(config->dir, 0750) == 0;
-    if (!fresh && errno != EEXIST) {
-        return wrong(error, config->dir, strerror(errno));
-    }
-    if (stat(config->dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        return wrong(error, config->dir, "no directory");
-    }
-    const struct passwd *owner = fresh && user[0] != '\0' ? getpwnam(user) : NULL;
-    if (owner != NULL && chown(config->dir, owner->pw_uid, owner->pw_gid) != 0) {
-        return wrong(error, config->dir, strerror(errno));
-    }
-    return true;
+    const char *why = config->dir[0] == '\0' ? NULL : toa_record_dir_make(config->dir, user);
+    return why == NULL || wrong(error, config->dir, why);
 }
 
 static bool make(toa_record *record)
 {
-    pthread_condattr_t attributes;
     record->incoming.bytes = malloc(QUEUE_MAX);
     record->work.bytes = malloc(3 * QUEUE_MAX);
     record->spare.bytes = malloc(3 * QUEUE_MAX);
     return record->incoming.bytes != NULL && record->work.bytes != NULL &&
-           record->spare.bytes != NULL && pthread_condattr_init(&attributes) == 0 &&
-           pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-           pthread_cond_init(&record->news, &attributes) == 0 &&
+           record->spare.bytes != NULL && toa_record_condition_init(&record->news) &&
            pthread_mutex_init(&record->lock, NULL) == 0;
 }
 
@@ -680,7 +676,7 @@ toa_record *toa_record_start(const toa_service_config *config, toa_time now,
     record->wall = (toa_time)wall.tv_sec * TOA_SECOND + wall.tv_nsec - now;
     record->newest = now;
     record->last_link_type = -1;
-    if (access(config->record.dir, W_OK | X_OK) != 0 ||
+    if (!toa_record_dir_open(config->record.dir) ||
         pthread_create(&record->thread, NULL, work, record) != 0) {
         char why[128];
         (void)snprintf(why, sizeof why, "%s, as the user that this runs as", strerror(errno));

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "say_sink.h"
 
 enum { MESSAGE_MAX = 4000, BURST = 50, A_SECOND = 10 };
 
@@ -118,14 +119,12 @@ static void write_line(const char *level, const char *message)
         break;
     case TOA_SAY_TEXT:
     default:
-        put(&to, "toa serve: ");
+        put(&to, TOA_SAY_BEGIN);
         put(&to, message);
         break;
     }
     to.text[to.len++] = '\n';
-    /* Nobody is left to tell when stderr is gone. */
-    ssize_t written = write(STDERR_FILENO, to.text, to.len);
-    (void)written;
+    toa_say_put(to.text, to.len);
 }
 
 static void say(const char *level, const char *message)

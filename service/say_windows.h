@@ -9,7 +9,8 @@
 
 enum { TOA_SAY_FILE_MAX = 1024 * 1024 };
 
-/* From now on to this file too; stderr goes on when `console`. False: it cannot be opened. */
+/* From now on to this file too ("": to none); stderr goes on when `console`. False: it cannot be
+ * opened. */
 bool toa_say_to(const char *path, bool console);
 
 #endif

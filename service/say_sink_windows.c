@@ -1,12 +1,12 @@
 #include "say_windows.h"
 
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <windows.h>
 
-#include "say.h"
+#include "say_sink.h"
 
 /* Messages come from every thread. */
 static struct {
@@ -24,12 +24,21 @@ static bool open_file(void)
     return say.file != NULL;
 }
 
+static void close_file(void)
+{
+    if (say.file != NULL) {
+        (void)CloseHandle(say.file);
+        say.file = NULL;
+    }
+}
+
 bool toa_say_to(const char *path, bool console)
 {
     AcquireSRWLockExclusive(&say.lock);
+    close_file();
     say.no_console = !console;
     (void)snprintf(say.path, sizeof say.path, "%s", path);
-    bool right = strlen(path) < sizeof say.path - sizeof ".1" && open_file();
+    bool right = path[0] == '\0' || (strlen(path) < sizeof say.path - sizeof ".1" && open_file());
     ReleaseSRWLockExclusive(&say.lock);
     return right;
 }
@@ -43,8 +52,7 @@ static void rotate(size_t len)
         return;
     }
     (void)snprintf(old, sizeof old, "%s.1", say.path);
-    (void)CloseHandle(say.file);
-    say.file = NULL;
+    close_file();
     if (!MoveFileExA(say.path, old, MOVEFILE_REPLACE_EXISTING) &&
         size.QuadPart > 2 * (LONGLONG)TOA_SAY_FILE_MAX) {
         (void)DeleteFileA(say.path);
@@ -52,41 +60,38 @@ static void rotate(size_t len)
     (void)open_file();
 }
 
+/* The line's own beginning is for a console; one of another form has its date in itself. */
 static void write_file(const char *line, size_t len)
 {
-    char begin[32];
-    SYSTEMTIME now;
+    char begin[32] = "";
+    size_t begin_len = 0;
     DWORD n = 0;
-    GetLocalTime(&now);
-    int begin_len = snprintf(begin, sizeof begin, "%04d-%02d-%02d %02d:%02d:%02d ", now.wYear,
+    if (strncmp(line, TOA_SAY_BEGIN, sizeof TOA_SAY_BEGIN - 1) == 0) {
+        SYSTEMTIME now;
+        GetLocalTime(&now);
+        begin_len =
+            (size_t)snprintf(begin, sizeof begin, "%04d-%02d-%02d %02d:%02d:%02d ", now.wYear,
                              now.wMonth, now.wDay, now.wHour, now.wMinute, now.wSecond);
-    rotate(len + (size_t)begin_len);
+        line += sizeof TOA_SAY_BEGIN - 1;
+        len -= sizeof TOA_SAY_BEGIN - 1;
+    }
+    rotate(len + begin_len + 1);
     if (say.file != NULL) {
         (void)WriteFile(say.file, begin, (DWORD)begin_len, &n, NULL);
-        (void)WriteFile(say.file, line, (DWORD)len, &n, NULL);
+        (void)WriteFile(say.file, line, (DWORD)len - 1, &n, NULL);
+        (void)WriteFile(say.file, "\r\n", 2, &n, NULL);
     }
 }
 
-void toa_say(const char *format, ...)
+void toa_say_put(const char *line, size_t len)
 {
-    static const char begin[] = "toa serve: ";
-    char line[4096];
-    va_list args;
-    memcpy(line, begin, sizeof begin);
-    size_t len = sizeof begin - 1;
-    va_start(args, format);
-    int n = vsnprintf(line + len, sizeof line - len - 2, format, args);
-    va_end(args);
-    if (n > 0) {
-        len += (size_t)n < sizeof line - len - 2 ? (size_t)n : sizeof line - len - 3;
-    }
-    memcpy(line + len, "\r\n", 2);
     AcquireSRWLockExclusive(&say.lock);
     if (say.path[0] != '\0') {
-        write_file(line + sizeof begin - 1, len + 2 - (sizeof begin - 1));
+        write_file(line, len);
     }
     if (!say.no_console) {
-        (void)fwrite(line, 1, len + 2, stderr);
+        (void)fwrite(line, 1, len - 1, stderr);
+        (void)fputs("\r\n", stderr);
         (void)fflush(stderr);
     }
     ReleaseSRWLockExclusive(&say.lock);

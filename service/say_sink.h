@@ -1,0 +1,16 @@
+/*
+ * say_sink.h - where a line of say.h's goes: stderr (say_sink.c), and on Windows a file too, if
+ * there is one (say_sink_windows.c).
+ */
+#ifndef TOA_SERVICE_SAY_SINK_H
+#define TOA_SERVICE_SAY_SINK_H
+
+#include <stddef.h>
+
+/* What a line of the form TOA_SAY_TEXT begins with. */
+#define TOA_SAY_BEGIN "toa serve: "
+
+/* A line with its end. */
+void toa_say_put(const char *line, size_t len);
+
+#endif
