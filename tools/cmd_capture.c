@@ -2,19 +2,15 @@
 #include <toa/replay.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/random.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "config.h"
+#include "ending.h"
 #include "pcap_file.h"
 #include "privileges.h"
 #include "report.h"
@@ -29,7 +25,6 @@ typedef struct capture_job {
     uint64_t count; /* 0: no end */
     toa_report_form form;
     bool summary_only;
-    int wake_fd;
     /* What the thread that reads frames uses; it is one at a time, and this ends before it. */
     int write_fd; /* of the file, until its first frame */
     toa_pcap_file file;
@@ -45,13 +40,6 @@ typedef struct capture_job {
 } capture_job;
 
 /* ---- On the thread that read a frame --------------------------------------------------------- */
-
-static void wake(const capture_job *job)
-{
-    uint64_t one = 1;
-    ssize_t written = write(job->wake_fd, &one, sizeof one);
-    (void)written; /* it fails only when it is awake already */
-}
 
 static toa_time since_1970(void)
 {
@@ -105,7 +93,7 @@ static void on_frame(void *context, const toa_live_frame *frame)
                 (job->count != 0 && job->n_frames >= job->count);
     (void)pthread_mutex_unlock(&job->lock);
     if (news) {
-        wake(job);
+        ending_call();
     }
 }
 
@@ -184,20 +172,15 @@ static int take_news(capture_job *job)
     return over ? EXIT_DONE : -1;
 }
 
-static int wait_for_end(capture_job *job, int signal_fd)
+static int wait_for_end(capture_job *job)
 {
     int status = -1;
     while (status < 0) {
-        uint64_t ignored;
-        struct pollfd fds[2] = {{.fd = signal_fd, .events = POLLIN},
-                                {.fd = job->wake_fd, .events = POLLIN}};
-        if (poll(fds, 2, -1) < 0) {
-            continue;
-        }
-        if (fds[1].revents != 0 && read(job->wake_fd, &ignored, sizeof ignored) > 0) {
+        unsigned why = ending_wait();
+        if ((why & ENDING_CALLED) != 0) {
             status = take_news(job);
         }
-        if (fds[0].revents != 0 && status < 0) {
+        if ((why & ENDING_NOW) != 0 && status < 0) {
             status = EXIT_DONE;
         }
     }
@@ -232,14 +215,14 @@ static void print_summary(capture_job *job, const toa_live *live)
     }
 }
 
-static int capture(capture_job *job, int signal_fd)
+static int capture(capture_job *job)
 {
     char error[TOA_CONFIG_ERROR];
     toa_live *live = NULL;
     toa_dialects dialects;
     toa_config_dialects(&job->config.capture, &dialects);
     toa_config engine = toa_config_engine(&job->config.capture, &dialects);
-    if (getrandom(engine.hash_key, sizeof engine.hash_key, 0) != sizeof engine.hash_key) {
+    if (!toa_live_random(engine.hash_key, sizeof engine.hash_key)) {
         cli_message("toa capture: no random numbers\n");
         return EXIT_FAILED;
     }
@@ -259,7 +242,7 @@ static int capture(capture_job *job, int signal_fd)
                                                                                : EXIT_FAILED;
     }
     cli_message("toa capture: capturing on %s\n", job->config.capture.interface);
-    int status = wait_for_end(job, signal_fd);
+    int status = wait_for_end(job);
     int last = take_news(job);
     status = last > status ? last : status;
     if (job->write_path == NULL || strcmp(job->write_path, "-") != 0) {
@@ -292,41 +275,23 @@ static int close_file(capture_job *job, int status)
     return status;
 }
 
-static int open_signals(void)
-{
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    return pthread_sigmask(SIG_BLOCK, &set, NULL) == 0
-               ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)
-               : -1;
-}
-
 static int start(capture_job *job)
 {
     char error[TOA_CONFIG_ERROR];
-    int signal_fd = open_signals();
     int status = EXIT_FAILED;
-    job->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (signal_fd < 0 || job->wake_fd < 0 || pthread_mutex_init(&job->lock, NULL) != 0) {
+    if (!ending_open() || pthread_mutex_init(&job->lock, NULL) != 0) {
         cli_message("toa capture: %s\n", strerror(errno));
     } else if (open_file(job)) {
         if (toa_privileges_drop(job->config.user, true, error, sizeof error) &&
             (!job->config.sandbox || toa_sandbox_enter(true, error, sizeof error))) {
-            status = capture(job, signal_fd);
+            status = capture(job);
         } else {
             cli_message("toa capture: %s\n", error);
         }
         status = close_file(job, status);
         (void)pthread_mutex_destroy(&job->lock);
     }
-    if (signal_fd >= 0) {
-        (void)close(signal_fd);
-    }
-    if (job->wake_fd >= 0) {
-        (void)close(job->wake_fd);
-    }
+    ending_close();
     return status;
 }
 

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "ctl_client.h"
@@ -10,8 +9,6 @@
 #include "json.h"
 
 static const cli_command *const command = &cli_commands[COMMAND_DOCTOR];
-
-#define CONFIG_DEFAULT "/etc/toa/toa.conf"
 
 typedef struct doctor_job {
     toa_config_maker flags;
@@ -92,8 +89,8 @@ static int examine(doctor_job *job)
 {
     doctor_report report = {.tell = on_check, .context = job};
     char error[TOA_CONFIG_ERROR];
-    if (job->config_path == NULL && access(CONFIG_DEFAULT, R_OK) == 0) {
-        job->config_path = CONFIG_DEFAULT;
+    if (job->config_path == NULL) {
+        job->config_path = doctor_config_default();
     }
     if (!toa_service_config_load(job->config_path, &job->flags, &job->config, error)) {
         cli_message("toa doctor: %s\n", error);

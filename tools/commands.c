@@ -13,7 +13,12 @@ enum {
     INSPECT = MASK(COMMAND_INSPECT),
     RUN = MASK(COMMAND_RUN),
     EVERY = MASK(N_COMMANDS) - 1,
-    LEARN = REPLAY | CAPTURE | SERVE /* what runs an engine */
+    LEARN = REPLAY | CAPTURE | SERVE, /* what runs an engine */
+#ifdef _WIN32
+    RIGHTS = 0 /* what gives up rights: there are no users to become, and no sandbox */
+#else
+    RIGHTS = CAPTURE | SERVE | DOCTOR
+#endif
 };
 
 const char *const cli_group_titles[N_GROUPS] = {
@@ -82,7 +87,7 @@ const cli_option cli_options[] = {
      "questions that may wait at once; default 4096"},
 
     {"socket", 's', "PATH", OFFER_FILES, GROUP_ASK, CTL | DOCTOR,
-     "the service's control socket; default /run/toa/control"},
+     "the service's control socket; default " CTL_SOCKET_DEFAULT},
     {"listen", 'l', "IP:PORT", OFFER_NOTHING, GROUP_ASK, CTL,
      "with metrics: answer GET /metrics here, until ended"},
 
@@ -109,9 +114,9 @@ const cli_option cli_options[] = {
     {"check", 0, NULL, OFFER_NOTHING, GROUP_RUN, SERVE,
      "read the configuration, print it, and end"},
     {"control", 0, "PATH", OFFER_FILES, GROUP_RUN, SERVE, "listen there for 'toa ctl'"},
-    {"user", 0, "NAME", OFFER_NOTHING, GROUP_RUN, CAPTURE | SERVE | CTL | DOCTOR,
+    {"user", 0, "NAME", OFFER_NOTHING, GROUP_RUN, RIGHTS | (RIGHTS == 0 ? 0 : CTL),
      "go on as this user, when started as root; default nobody"},
-    {"sandbox", 0, "no", "yes no", GROUP_RUN, CAPTURE | SERVE | DOCTOR,
+    {"sandbox", 0, "no", "yes no", GROUP_RUN, RIGHTS,
      "do not give up the system calls that are not needed"},
     {"log", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, RUN,
      "a line on standard error for every connection: who it is, or why that is not known"},
@@ -125,6 +130,51 @@ const cli_option cli_options[] = {
     {"help", 'h', NULL, OFFER_NOTHING, GROUP_RUN, EVERY, "this text"},
 };
 const size_t cli_n_options = sizeof cli_options / sizeof cli_options[0];
+
+/* Behind the options, where the systems differ. */
+#ifdef _WIN32
+#define CAPTURE_ENDS "Ctrl-C"
+#define SERVE_MORE                                                                                 \
+    "Answers questions over UDP, versions 1 (the vendor's) and 2, until Ctrl-C; 'toa ctl "         \
+    "reload'\n"                                                                                    \
+    "reads the configuration anew. Flags stand over the file. Captures on any adapter unless "     \
+    "one\n"                                                                                        \
+    "is named, for which it takes Npcap and, as that was installed, an administrator. With "       \
+    "--read\n"                                                                                     \
+    "it needs nothing. toa_win.exe is the same as a service of Windows.\n"
+#define CTL_WHO                                                                                    \
+    "The pipe lets in administrators, the system, and who started the service. Status 4: it "      \
+    "does\n"                                                                                       \
+    "not answer, or refuses.\n"
+#define DOCTOR_CONFIG "toa_win.conf beside this program"
+#define RUN_MORE                                                                                   \
+    "Not on Windows: programs there cannot be given another accept(). Link lib_toa.lib, or ask "   \
+    "a\n"                                                                                          \
+    "running service over UDP, as 'toa query' does. Status 2, always.\n"
+#else
+#define CAPTURE_ENDS "INT, TERM"
+#define SERVE_MORE                                                                                 \
+    "Answers questions over UDP, versions 1 (the vendor's) and 2. Signals: HUP reads the\n"        \
+    "configuration anew, USR1 prints a summary, TERM and INT end. Flags stand over the file.\n"    \
+    "Captures on any interface unless one is named. Needs CAP_NET_RAW to capture, and gives up\n"  \
+    "everything else. With --read it needs nothing.\n"
+#define CTL_WHO                                                                                    \
+    "Whoever may open the socket gets stats and metrics; the rest is for root, and for who "       \
+    "started\n"                                                                                    \
+    "the service. Status 4: it does not answer, or refuses.\n"
+#define DOCTOR_CONFIG DOCTOR_CONFIG_DEFAULT
+#define RUN_MORE                                                                                   \
+    "Loads libtoa-preload.so into the program: accept(), accept4() and getpeername() give it "     \
+    "the\n"                                                                                        \
+    "client that the TOA names. The saved SYN takes no rights and no service; it misses a TOA "    \
+    "that\n"                                                                                       \
+    "the ACK alone carries, and with a load balancer of that kind (DPVS since 1.9.6) it can be "   \
+    "forged\n"                                                                                     \
+    "by the client: then --sources service. Programs that are static, written in Go, or setuid "   \
+    "cannot\n"                                                                                     \
+    "be reached so, and are refused. Status: the program's; 2: it is of those; 4: it does not "    \
+    "start.\n"
+#endif
 
 const cli_command cli_commands[N_COMMANDS] = {
     [COMMAND_REPLAY] =
@@ -146,18 +196,12 @@ const cli_command cli_commands[N_COMMANDS] = {
          "read.\n"},
     [COMMAND_CAPTURE] =
         {"capture", 1, "", OFFER_NOTHING, "the same as replay, from an interface",
-         "Prints what 'toa replay' prints, as it happens, and ends with INT, TERM, or after "
+         "Prints what 'toa replay' prints, as it happens, and ends with " CAPTURE_ENDS ", or after "
          "--count\n"
          "frames. A filter in the kernel keeps away what cannot teach: frames are those that came "
          "up.\n"},
-    [COMMAND_SERVE] =
-        {"serve", 8, "", OFFER_NOTHING,
-         "answer questions over UDP from a live capture, or from a file",
-         "Answers questions over UDP, versions 1 (the vendor's) and 2. Signals: HUP reads the\n"
-         "configuration anew, USR1 prints a summary, TERM and INT end. Flags stand over the file.\n"
-         "Captures on any interface unless one is named. Needs CAP_NET_RAW to capture, and gives "
-         "up\n"
-         "everything else. With --read it needs nothing.\n"},
+    [COMMAND_SERVE] = {"serve", 8, "", OFFER_NOTHING,
+                       "answer questions over UDP from a live capture, or from a file", SERVE_MORE},
     [COMMAND_QUERY] =
         {"query", 1, "IP:PORT[>SERVER]", OFFER_NOTHING,
          "ask a running service who is behind a connection",
@@ -171,13 +215,11 @@ const cli_command cli_commands[N_COMMANDS] = {
          "Prometheus;\n"
          "mappings: who is who now; explain: what a connection's segments were, why it has no "
          "address,\n"
-         "what to change; flush: forget all mappings; reload: read the configuration anew.\n"
-         "Whoever may open the socket gets stats and metrics; the rest is for root, and for who "
-         "started\n"
-         "the service. Status 4: it does not answer, or refuses.\n"},
+         "what to change; flush: forget all mappings; reload: read the configuration "
+         "anew.\n" CTL_WHO},
     [COMMAND_DOCTOR] =
         {"doctor", 8, "", OFFER_NOTHING, "find out why connections have no address",
-         "Looks at the configuration (--config, default /etc/toa/toa.conf, and the flags), at the "
+         "Looks at the configuration (--config, default " DOCTOR_CONFIG ", and the flags), at the "
          "rights\n"
          "and the system, asks the service behind --socket what it has counted, and captures for "
          "some\n"
@@ -194,19 +236,8 @@ const cli_command cli_commands[N_COMMANDS] = {
          "colons\n"
          "and 0x may stand between bytes. What is the name of a file is a file.\n"
          "Status 3: a capture cannot be read, or is truncated; what it had is told.\n"},
-    [COMMAND_RUN] =
-        {"run", 1, "PROGRAM [ARGUMENT]...", OFFER_PROGRAMS,
-         "run a server that sees the real clients, unmodified",
-         "Loads libtoa-preload.so into the program: accept(), accept4() and getpeername() give it "
-         "the\n"
-         "client that the TOA names. The saved SYN takes no rights and no service; it misses a TOA "
-         "that\n"
-         "the ACK alone carries, and with a load balancer of that kind (DPVS since 1.9.6) it can "
-         "be forged\n"
-         "by the client: then --sources service. Programs that are static, written in Go, or "
-         "setuid cannot\n"
-         "be reached so, and are refused. Status: the program's; 2: it is of those; 4: it does "
-         "not start.\n"},
+    [COMMAND_RUN] = {"run", 1, "PROGRAM [ARGUMENT]...", OFFER_PROGRAMS,
+                     "run a server that sees the real clients, unmodified", RUN_MORE},
     [COMMAND_VERSION] = {"version", 1, "", OFFER_NOTHING, "print the version, and that of libpcap",
                          ""},
 };
@@ -229,7 +260,7 @@ bool cli_command_built(cli_command_id id)
 #ifndef TOA_WITH_CONTROL
     missing |= CTL | DOCTOR;
 #endif
-#ifndef TOA_WITH_PRELOAD
+#ifndef TOA_WITH_RUN
     missing |= RUN;
 #endif
     return id < N_COMMANDS && (MASK(id) & missing) == 0;

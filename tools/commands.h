@@ -18,6 +18,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Where it is on this system. */
+#ifdef _WIN32
+#define CTL_SOCKET_DEFAULT    "\\\\.\\pipe\\toa"
+#define DOCTOR_CONFIG_DEFAULT "toa_win.conf" /* beside the program */
+#else
+#define CTL_SOCKET_DEFAULT    "/run/toa/control"
+#define DOCTOR_CONFIG_DEFAULT "/etc/toa/toa.conf"
+#endif
+
 /* In the order in which `toa --help` lists them. */
 typedef enum cli_command_id {
     COMMAND_REPLAY,
@@ -76,7 +85,7 @@ typedef struct cli_command {
 
 extern const cli_command cli_commands[N_COMMANDS];
 
-/* Whether this build has it: some need the service, which is Linux alone. */
+/* Whether this build has it: some need the capture, which is there on Linux and on Windows. */
 bool cli_command_built(cli_command_id id);
 
 /* Whether `command`, one of cli_commands, takes `option`. */

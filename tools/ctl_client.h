@@ -7,8 +7,6 @@
 
 #include "buffer.h"
 
-#define CTL_SOCKET_DEFAULT "/run/toa/control"
-
 /*
  * Asks one line. True: `answer` has the whole answer. False: `answer` has one line without an end:
  * what the service said is wrong, or why it was not reached.

@@ -1,13 +1,11 @@
 #include "doctor.h"
 
-#include <cap-ng.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include <toa/live.h>
@@ -23,9 +21,8 @@ const char *doctor_result_name(doctor_result result)
     return names[result];
 }
 
-/* Tells of a check: "what was found|what to do". */
-__attribute__((format(printf, 4, 5))) static void
-tell(doctor_report *report, const char *name, doctor_result result, const char *format, ...)
+void doctor_tell(doctor_report *report, const char *name, doctor_result result, const char *format,
+                 ...)
 {
     doctor_check check = {.name = name, .result = result};
     char all[sizeof check.text + sizeof check.to_do];
@@ -49,77 +46,26 @@ void doctor_config(doctor_report *report, const toa_service_config *config)
 {
     const toa_capture_config *capture = &config->capture;
     if (capture->n_trust == 0) {
-        tell(report, "trust", DOCTOR_WARNING,
-             "every source is believed|name your load balancers (Trust = 10.1.0.0/16); without it "
-             "whoever reaches the server past them can name any client");
+        doctor_tell(
+            report, "trust", DOCTOR_WARNING,
+            "every source is believed|name your load balancers (Trust = 10.1.0.0/16); without it "
+            "whoever reaches the server past them can name any client");
     } else {
-        tell(report, "trust", DOCTOR_OK, "%zu %s believed, nobody else", capture->n_trust,
-             capture->n_trust == 1 ? "prefix is" : "prefixes are");
+        doctor_tell(report, "trust", DOCTOR_OK, "%zu %s believed, nobody else", capture->n_trust,
+                    capture->n_trust == 1 ? "prefix is" : "prefixes are");
     }
     if (capture->midstream) {
-        tell(report, "midstream", DOCTOR_WARNING,
-             "options outside of the handshake are believed|Midstream = refuse, unless only a part "
-             "of the traffic can be seen");
+        doctor_tell(
+            report, "midstream", DOCTOR_WARNING,
+            "options outside of the handshake are believed|Midstream = refuse, unless only a part "
+            "of the traffic can be seen");
     }
     if (capture->n_servers == 0) {
-        tell(report, "servers", DOCTOR_OK,
-             "every flow is watched, those of this machine to others included");
+        doctor_tell(report, "servers", DOCTOR_OK,
+                    "every flow is watched, those of this machine to others included");
     } else {
-        tell(report, "servers", DOCTOR_OK, "%zu %s watched", capture->n_servers,
-             capture->n_servers == 1 ? "server is" : "servers are");
-    }
-}
-
-/* ---- The system ------------------------------------------------------------------------------ */
-
-/* A counter of /proc/net/netstat, which has names in one line and numbers in the next. */
-static bool netstat_counter(const char *name, uint64_t *out)
-{
-    char names[8192];
-    char numbers[8192];
-    bool found = false;
-    FILE *file = fopen("/proc/net/netstat", "re");
-    while (file != NULL && !found && fgets(names, sizeof names, file) != NULL &&
-           fgets(numbers, sizeof numbers, file) != NULL) {
-        char *rest[2] = {NULL, NULL};
-        char *word = strtok_r(names, " \n", &rest[0]);
-        char *number = strtok_r(numbers, " \n", &rest[1]);
-        while (word != NULL && number != NULL && strcmp(word, name) != 0) {
-            word = strtok_r(NULL, " \n", &rest[0]);
-            number = strtok_r(NULL, " \n", &rest[1]);
-        }
-        found = word != NULL && number != NULL &&
-                toa_number_parse(number, strlen(number), UINT64_MAX, out) == NULL;
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return found;
-}
-
-void doctor_system(doctor_report *report)
-{
-    uint64_t cookies = 0;
-    bool may =
-        capng_get_caps_process() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_RAW) != 0;
-    if (may) {
-        tell(report, "rights", DOCTOR_OK, "this program may capture (CAP_NET_RAW)");
-    } else {
-        tell(
-            report, "rights", DOCTOR_FAILURE,
-            "this program may not capture|run it as root, or setcap cap_net_raw+ep toa; in a unit: "
-            "AmbientCapabilities=CAP_NET_RAW");
-    }
-    if (!netstat_counter("SyncookiesSent", &cookies)) {
-        tell(report, "syn_cookies", DOCTOR_SKIPPED, "/proc/net/netstat has no SyncookiesSent");
-    } else if (cookies != 0) {
-        tell(report, "syn_cookies", DOCTOR_WARNING,
-             "%" PRIu64 " SYNs were answered with a cookie since the system began|a flood, or a "
-             "backlog that is too short; what is captured is not affected, but such connections "
-             "have no saved SYN (toa run, TCP_SAVED_SYN)",
-             cookies);
-    } else {
-        tell(report, "syn_cookies", DOCTOR_OK, "no SYN was answered with a cookie");
+        doctor_tell(report, "servers", DOCTOR_OK, "%zu %s watched", capture->n_servers,
+                    capture->n_servers == 1 ? "server is" : "servers are");
     }
 }
 
@@ -180,15 +126,16 @@ static void tell_unheard(doctor_report *report, const uint64_t counts[TOA_STORY_
         if (counts[i] != 0) {
             const toa_dialect *dialect = toa_dialect_at(i);
             n++;
-            tell(report, "dialects", DOCTOR_WARNING,
-                 "%" PRIu64 " segments have an option of dialect %s (%s), which is not listened "
-                 "for%s|if it names clients: Dialect = %s (toa inspect tells)",
-                 counts[i], dialect->name, dialect->who, when, dialect->name);
+            doctor_tell(report, "dialects", DOCTOR_WARNING,
+                        "%" PRIu64
+                        " segments have an option of dialect %s (%s), which is not listened "
+                        "for%s|if it names clients: Dialect = %s (toa inspect tells)",
+                        counts[i], dialect->name, dialect->who, when, dialect->name);
         }
     }
     if (n == 0) {
-        tell(report, "dialects", DOCTOR_OK, "no option of a dialect that is not listened for%s",
-             when);
+        doctor_tell(report, "dialects", DOCTOR_OK,
+                    "no option of a dialect that is not listened for%s", when);
     }
 }
 
@@ -198,18 +145,21 @@ static void tell_metrics(doctor_report *report, const toa_buffer *metrics)
     char name[128];
     bool captures = metrics->text != NULL && strstr(metrics->text, "\ntoa_capturing ") != NULL;
     if (captures && metric(metrics, "toa_capturing") == 0) {
-        tell(report, "service", DOCTOR_FAILURE,
-             "it runs, and the interface that it captures from is away|ip link; it is opened anew "
-             "by itself");
+        doctor_tell(
+            report, "service", DOCTOR_FAILURE,
+            "it runs, and the interface that it captures from is away|%s; it is opened anew "
+            "by itself",
+            doctor_interfaces);
     } else {
-        tell(report, "service", DOCTOR_OK, "it runs%s, %" PRIu64 " mappings answer",
-             captures ? ", and captures" : "", metric(metrics, "toa_mappings"));
+        doctor_tell(report, "service", DOCTOR_OK, "it runs%s, %" PRIu64 " mappings answer",
+                    captures ? ", and captures" : "", metric(metrics, "toa_mappings"));
     }
     for (size_t i = 0; i < sizeof suspects / sizeof suspects[0]; i++) {
         uint64_t count = metric(metrics, suspects[i].metric);
         if (count != 0) {
-            tell(report, suspects[i].name, DOCTOR_WARNING, "%" PRIu64 " %s since it began|%s",
-                 count, suspects[i].found, suspects[i].to_do);
+            doctor_tell(report, suspects[i].name, DOCTOR_WARNING,
+                        "%" PRIu64 " %s since it began|%s", count, suspects[i].found,
+                        suspects[i].to_do);
         }
     }
     for (size_t i = 0; i < TOA_STORY_DIALECTS && toa_dialect_at(i) != NULL; i++) {
@@ -228,8 +178,8 @@ void doctor_service(doctor_report *report, const char *socket_path)
     if (ctl_ask(socket_path, "metrics", &metrics)) {
         tell_metrics(report, &metrics);
     } else {
-        tell(report, "service", DOCTOR_SKIPPED,
-             "%s|toa serve --control PATH, and toa doctor --socket PATH", metrics.text);
+        doctor_tell(report, "service", DOCTOR_SKIPPED,
+                    "%s|toa serve --control PATH, and toa doctor --socket PATH", metrics.text);
     }
     toa_buffer_free(&metrics);
 }
@@ -267,36 +217,39 @@ static void tell_sample(doctor_report *report, const sample *taken, uint64_t ker
 {
     uint64_t named = taken->n_named;
     if (taken->n_syns == 0) {
-        tell(report, "traffic", DOCTOR_WARNING,
-             "no SYN to a watched server came in %" PRIu64 " s|is it the right interface, and are "
-             "these the servers? Or it is just quiet: --seconds 60",
-             seconds);
+        doctor_tell(report, "traffic", DOCTOR_WARNING,
+                    "no SYN to a watched server came in %" PRIu64
+                    " s|is it the right interface, and are "
+                    "these the servers? Or it is just quiet: --seconds 60",
+                    seconds);
     } else if (named == 0) {
-        tell(report, "traffic", DOCTOR_WARNING,
-             "%" PRIu64 " SYNs came in %" PRIu64
-             " s, and nothing named a client|is TOA switched on "
-             "at the load balancer, and do connections come through it?",
-             taken->n_syns, seconds);
+        doctor_tell(report, "traffic", DOCTOR_WARNING,
+                    "%" PRIu64 " SYNs came in %" PRIu64
+                    " s, and nothing named a client|is TOA switched on "
+                    "at the load balancer, and do connections come through it?",
+                    taken->n_syns, seconds);
     } else {
-        tell(report, "traffic", DOCTOR_OK,
-             "%" PRIu64 " SYNs came in %" PRIu64 " s, and %" PRIu64 " segments named a client",
-             taken->n_syns, seconds, named);
+        doctor_tell(report, "traffic", DOCTOR_OK,
+                    "%" PRIu64 " SYNs came in %" PRIu64 " s, and %" PRIu64
+                    " segments named a client",
+                    taken->n_syns, seconds, named);
     }
     if (taken->verdicts[TOA_TRUNCATED] != 0) {
-        tell(report, "snap_length", DOCTOR_WARNING,
-             "%" PRIu64 " segments had headers longer than what is captured of them|tunnels? "
-             "Decap = yes captures 512 bytes instead of 256",
-             taken->verdicts[TOA_TRUNCATED]);
+        doctor_tell(report, "snap_length", DOCTOR_WARNING,
+                    "%" PRIu64
+                    " segments had headers longer than what is captured of them|tunnels? "
+                    "Decap = yes captures 512 bytes instead of 256",
+                    taken->verdicts[TOA_TRUNCATED]);
     } else {
-        tell(report, "snap_length", DOCTOR_OK, "all headers are whole");
+        doctor_tell(report, "snap_length", DOCTOR_OK, "all headers are whole");
     }
     tell_unheard(report, toa_stories_unheard(taken->stories), "");
     if (kernel_drops != 0) {
-        tell(report, "drops", DOCTOR_WARNING,
-             "the kernel dropped %" PRIu64 " frames meanwhile|a larger ring (Buffer)",
-             kernel_drops);
+        doctor_tell(report, "drops", DOCTOR_WARNING,
+                    "the kernel dropped %" PRIu64 " frames meanwhile|a larger ring (Buffer)",
+                    kernel_drops);
     } else {
-        tell(report, "drops", DOCTOR_OK, "the kernel dropped nothing meanwhile");
+        doctor_tell(report, "drops", DOCTOR_OK, "the kernel dropped nothing meanwhile");
     }
 }
 
@@ -320,15 +273,15 @@ static void run_capture(doctor_report *report, const toa_capture_config *config,
                                       .frame = on_frame,
                                       .context = taken};
     if (toa_live_start(&live, &options, text, sizeof text) != TOA_LIVE_OK) {
-        tell(report, "interface", DOCTOR_FAILURE, "%s", text);
+        doctor_tell(report, "interface", DOCTOR_FAILURE, "%s", text);
         return;
     }
-    tell(report, "interface", DOCTOR_OK, "%s is captured from", config->interface);
+    doctor_tell(report, "interface", DOCTOR_OK, "%s is captured from", config->interface);
     if (text[0] != '\0') {
-        tell(report, "filter", DOCTOR_WARNING, "%s|name fewer servers, or whole ranges of ports",
-             text);
+        doctor_tell(report, "filter", DOCTOR_WARNING,
+                    "%s|name fewer servers, or whole ranges of ports", text);
     } else {
-        tell(report, "filter", DOCTOR_OK, "the kernel keeps away what cannot teach");
+        doctor_tell(report, "filter", DOCTOR_OK, "the kernel keeps away what cannot teach");
     }
     while (nanosleep(&span, &span) != 0 && errno == EINTR) {
     }
@@ -344,14 +297,14 @@ void doctor_capture(doctor_report *report, const toa_service_config *config, uin
     sample taken = {.open_tunnels = config->capture.open_tunnels, .listened = &listened};
     uint64_t hash_key = 0;
     toa_config_dialects(&config->capture, &listened);
-    if (getrandom(&hash_key, sizeof hash_key, 0) == sizeof hash_key) {
+    if (toa_live_random(&hash_key, sizeof hash_key)) {
         taken.stories = toa_stories_new(1024, hash_key, &listened);
     }
     if (taken.stories == NULL) {
-        tell(report, "interface", DOCTOR_SKIPPED, "out of memory");
+        doctor_tell(report, "interface", DOCTOR_SKIPPED, "out of memory");
     } else if (!toa_privileges_drop(config->user, true, error, sizeof error) ||
                (config->sandbox && !toa_sandbox_enter(true, error, sizeof error))) {
-        tell(report, "interface", DOCTOR_SKIPPED, "%s", error);
+        doctor_tell(report, "interface", DOCTOR_SKIPPED, "%s", error);
     } else {
         run_capture(report, &config->capture, &taken, seconds);
     }

@@ -5,6 +5,7 @@
 #define TOA_DOCTOR_H
 
 #include "buffer.h"
+#include "commands.h"
 #include "config.h"
 
 typedef enum doctor_result {
@@ -32,11 +33,24 @@ typedef struct doctor_report {
     size_t n[DOCTOR_N_RESULTS];
 } doctor_report;
 
+/* Tells of a check: "what was found|what to do". */
+#if defined(__GNUC__)
+__attribute__((format(printf, 4, 5)))
+#endif
+void doctor_tell(doctor_report *report, const char *name, doctor_result result, const char *format, ...);
+
 /* The configuration itself: whom it believes, what it watches. */
 void doctor_config(doctor_report *report, const toa_service_config *config);
 
-/* What the system says: rights, SYN cookies. */
+/* What the system says: rights; SYN cookies on Linux, Npcap on Windows. doctor_system.c, and
+ * doctor_system_windows.c, as the next two. */
 void doctor_system(doctor_report *report);
+
+/* The file that is read when none is named; NULL: it is not there. */
+const char *doctor_config_default(void);
+
+/* The command that shows people what interfaces there are. */
+extern const char doctor_interfaces[];
 
 /* The service behind the control socket, by its metrics. */
 void doctor_service(doctor_report *report, const char *socket_path);

@@ -16,7 +16,7 @@ static command_run *const runs[N_COMMANDS] = {
 #ifdef TOA_WITH_CONTROL
     [COMMAND_CTL] = ctl_run,         [COMMAND_DOCTOR] = doctor_run,
 #endif
-#ifdef TOA_WITH_PRELOAD
+#ifdef TOA_WITH_RUN
     [COMMAND_RUN] = run_run,
 #endif
     [COMMAND_INSPECT] = inspect_run, [COMMAND_VERSION] = version_run,

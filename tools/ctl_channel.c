@@ -1,0 +1,58 @@
+#include "ctl_channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A service that says nothing for so long is not well. */
+enum { PATIENCE_SECONDS = 10 };
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
+                    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
+                    connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)) {
+        int why = errno;
+        (void)close(fd);
+        errno = why;
+        return -1;
+    }
+    return fd;
+}
+
+/* Reads to the end; false with errno set. */
+static bool read_all(int fd, toa_buffer *answer)
+{
+    char bytes[65536];
+    ssize_t n = 0;
+    while ((n = recv(fd, bytes, sizeof bytes, 0)) > 0 || (n < 0 && errno == EINTR)) {
+        if (n > 0) {
+            toa_buffer_put(answer, bytes, (size_t)n);
+        }
+    }
+    errno = n == 0 ? 0 : errno;
+    return n == 0;
+}
+
+const char *ctl_exchange(const char *path, const char *text, size_t len, toa_buffer *answer)
+{
+    int fd = connect_to(path);
+    if (fd < 0) {
+        return strerror(errno);
+    }
+    bool read = send(fd, text, len, MSG_NOSIGNAL) == (ssize_t)len && read_all(fd, answer);
+    int why = errno;
+    (void)close(fd);
+    return read ? NULL : why == EAGAIN ? "no answer" : strerror(why);
+}
