@@ -19,6 +19,10 @@ static int status_of(DWORD error)
         return STATUS_DENIED;
     case ERROR_SERVICE_DOES_NOT_EXIST:
         return STATUS_NO_SERVICE;
+    case MANAGE_NOT_RELOADED:
+        return STATUS_CONFIGURATION;
+    case ERROR_SERVICE_NOT_ACTIVE:
+        return STATUS_NOT_RUNNING;
     case ERROR_SERVICE_EXISTS:
     case ERROR_DUPLICATE_SERVICE_NAME:
     case ERROR_SERVICE_ALREADY_RUNNING:
@@ -143,6 +147,22 @@ static int stop(SC_HANDLE service)
     return STATUS_DONE;
 }
 
+/* The service answers when it is done. */
+static int reload(SC_HANDLE service)
+{
+    SERVICE_STATUS now;
+    if (!ControlService(service, SERVICE_CONTROL_PARAMCHANGE, &now)) {
+        if (GetLastError() == MANAGE_NOT_RELOADED) {
+            (void)fprintf(stderr, "toa_win reload: not done, the old configuration goes on; see "
+                                  "toa_win.log\n");
+            return STATUS_CONFIGURATION;
+        }
+        return fail("reload");
+    }
+    (void)printf("toa_win: reloaded\n");
+    return STATUS_DONE;
+}
+
 static int take_away(SC_HANDLE service)
 {
     int status = stop(service);
@@ -182,6 +202,7 @@ static const struct command {
     {"remove", take_away, SERVICE_STOP | SERVICE_QUERY_STATUS | DELETE},
     {"start", start, SERVICE_START | SERVICE_QUERY_STATUS},
     {"stop", stop, SERVICE_STOP | SERVICE_QUERY_STATUS},
+    {"reload", reload, SERVICE_PAUSE_CONTINUE}, /* what that control takes */
     {"status", tell, SERVICE_QUERY_STATUS},
 };
 

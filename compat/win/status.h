@@ -4,7 +4,7 @@
 
 enum {
     STATUS_DONE = 0,
-    STATUS_NOT_RUNNING = 1,   /* of `toa_win status` */
+    STATUS_NOT_RUNNING = 1,   /* of `toa_win status` and `reload` */
     STATUS_CONFIGURATION = 2, /* usage, or toa_win.conf */
     STATUS_SOCKET = 3,
     STATUS_FAILED = 4,

@@ -2,6 +2,8 @@
  * toa_win.exe - the vendor's program: reads toa_win.conf beside it, writes toa_win.log beside it,
  * captures with Npcap and answers the UDP protocol; in a console, or as a service of Windows.
  */
+#include <fcntl.h>
+#include <io.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +26,14 @@ static bool beside(const char *name, char out[MAX_PATH])
     }
     (void)strcpy(slash + 1, name);
     return true;
+}
+
+/* What toa_win.conf names without a whole path lies beside the program, too: a service would look
+ * in System32. */
+static bool go_beside(void)
+{
+    char directory[MAX_PATH];
+    return beside("", directory) && SetCurrentDirectoryA(directory);
 }
 
 static int status_of(toa_serve_result result, const toa_serve_watcher *watcher)
@@ -52,8 +62,8 @@ static int serve(bool console, void (*started)(void *context))
     toa_config_maker flags;
     toa_serve_watcher watcher = {.started = started};
     toa_config_begin(&flags);
-    if (!beside("toa_win.conf", configuration) || !beside("toa_win.log", log)) {
-        toa_say("the program's own directory has too long a name");
+    if (!beside("toa_win.conf", configuration) || !beside("toa_win.log", log) || !go_beside()) {
+        toa_say("the program's own directory has too long a name, or is not to be had");
         return STATUS_CONFIGURATION;
     }
     if (!toa_say_to(log, console)) {
@@ -76,7 +86,9 @@ static void report(DWORD state, int status)
         .dwServiceType = SERVICE_WIN32_OWN_PROCESS,
         .dwCurrentState = state,
         .dwControlsAccepted =
-            state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN : 0,
+            state != SERVICE_RUNNING
+                ? 0
+                : SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN | SERVICE_ACCEPT_PARAMCHANGE,
         .dwWin32ExitCode = status == STATUS_DONE ? NO_ERROR : ERROR_SERVICE_SPECIFIC_ERROR,
         .dwServiceSpecificExitCode = (DWORD)status,
         .dwWaitHint = 30000,
@@ -93,6 +105,9 @@ static DWORD WINAPI on_control(DWORD what, DWORD type, void *data, void *context
         report(SERVICE_STOP_PENDING, STATUS_DONE);
         toa_serve_end();
         return NO_ERROR;
+    }
+    if (what == SERVICE_CONTROL_PARAMCHANGE) {
+        return toa_serve_reload() ? NO_ERROR : MANAGE_NOT_RELOADED;
     }
     return what == SERVICE_CONTROL_INTERROGATE ? NO_ERROR : ERROR_CALL_NOT_IMPLEMENTED;
 }
@@ -133,6 +148,8 @@ static int usage(FILE *to, int status)
                       "       toa_win remove     stops it and takes it away\n"
                       "       toa_win start      starts the service\n"
                       "       toa_win stop       stops it\n"
+                      "       toa_win reload     has it read toa_win.conf anew; it keeps what it "
+                      "knows\n"
                       "       toa_win status     running, stopped, ...; status 0 when it runs\n"
                       "       toa_win version\n\n"
                       "toa_win.conf and toa_win.log lie beside the program. Exit status:\n");
@@ -144,9 +161,29 @@ static int usage(FILE *to, int status)
     return status;
 }
 
+/* What would be refused is said here, where somebody reads it; the service is not asked then. */
+static bool may_reload(void)
+{
+    char path[MAX_PATH];
+    char error[TOA_CONFIG_ERROR] = "the program's own directory has too long a name";
+    toa_config_maker flags;
+    toa_service_config config;
+    toa_config_begin(&flags);
+    bool right =
+        beside("toa_win.conf", path) && toa_service_config_load(path, &flags, &config, error);
+    if (!right) {
+        (void)fprintf(stderr,
+                      "toa_win reload: %s\ntoa_win reload: not done, the old "
+                      "configuration goes on\n",
+                      error);
+    }
+    return right;
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
+    (void)_setmode(_fileno(stderr), _O_BINARY); /* messages have their ends of lines */
     if (argc > 2) {
         return usage(stderr, STATUS_CONFIGURATION);
     }
@@ -162,6 +199,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0) {
         return usage(stdout, STATUS_DONE);
+    }
+    if (strcmp(command, "reload") == 0 && !may_reload()) {
+        return STATUS_CONFIGURATION;
     }
     int status = manage(command);
     return status >= 0 ? status : usage(stderr, STATUS_CONFIGURATION);

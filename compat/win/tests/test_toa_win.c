@@ -1,8 +1,10 @@
 /*
  * toa_win.exe under Wine on real connections, in a network namespace of the test's own: each is
  * asked for over UDP in the moment accept() returns. This program runs on Linux.
- * Call: test_toa_win DIRECTORY PROGRAM...   where toa_win.conf is written and toa_win.log read; and
- *                                           what runs toa_win.exe there
+ * Call: test_toa_win DIRECTORY MEANWHILE PROGRAM...
+ *   where toa_win.conf is written and toa_win.log read; a program that is called in the namespace,
+ * as "MEANWHILE before" and "MEANWHILE after" the last row's connections; what runs toa_win.exe
+ * there
  */
 #define _GNU_SOURCE
 
@@ -55,7 +57,8 @@ static void write_conf(const char *directory)
     if (file == NULL ||
         fprintf(file,
                 "# As the vendor's.\r\nToaWinPort = %d\r\nNetworkCardIP = %s\r\n"
-                "ServerListenIP = %s\r\nServerListenPortList = %d, 2222\r\nCacheSeconds = 15\r\n",
+                "ServerListenIP = %s\r\nServerListenPortList = %d, 2222\r\nCacheSeconds = 15\r\n"
+                "Record = record\r\nControl = \\\\.\\pipe\\toa\r\n",
                 SERVICE_PORT, FORGER_SERVER_4, FORGER_SERVER_4, PORT) < 0 ||
         fclose(file) != 0) {
         die(path);
@@ -172,7 +175,21 @@ static bool connects(const connections_plan *plan, size_t i, int listener, int s
     return right;
 }
 
-static size_t run_row(const row *r, const char *directory, char *const command[], size_t first)
+/* Whether that program is content. */
+static bool run_meanwhile(const char *program, const char *when)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)execl(program, program, when, (char *)NULL);
+        perror(program);
+        _exit(99);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static size_t run_row(const row *r, const char *directory, const char *meanwhile,
+                      char *const command[], size_t first)
 {
     forger forger;
     const char *why = "";
@@ -188,24 +205,28 @@ static size_t run_row(const row *r, const char *directory, char *const command[]
     pid_t pid = start(directory, command);
     int listener = listening();
     int service = asker();
+    bool content = meanwhile == NULL || run_meanwhile(meanwhile, "before");
     for (size_t i = 0; i < N_EACH; i++) {
         n_right += connects(&plan, i, listener, service, r->version);
     }
+    content = meanwhile == NULL || (run_meanwhile(meanwhile, "after") && content);
     bool ended = end(pid, directory);
     (void)close(listener);
     (void)close(service);
     forger_stop(&forger);
-    bool right = n_right == N_EACH && ended;
-    printf("%s: %s: %zu of %d connections%s\n", right ? "ok" : "FAILED", r->sentence, n_right,
-           (int)N_EACH, ended ? "" : ", and it did not end with status 0");
+    bool right = n_right == N_EACH && ended && content;
+    printf("%s: %s: %zu of %d connections%s%s\n", right ? "ok" : "FAILED", r->sentence, n_right,
+           (int)N_EACH, ended ? "" : ", and it did not end with status 0",
+           content ? "" : ", and what was called meanwhile failed");
     return right ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
     size_t n_failed = 0;
-    if (argc < 3) {
-        (void)fprintf(stderr, "usage: test_toa_win DIRECTORY PROGRAM...\n");
+    const size_t n_rows = sizeof rows / sizeof rows[0];
+    if (argc < 4) {
+        (void)fprintf(stderr, "usage: test_toa_win DIRECTORY MEANWHILE PROGRAM...\n");
         return 2;
     }
     (void)alarm(PATIENCE);
@@ -214,8 +235,9 @@ int main(int argc, char **argv)
         namespace_skip("toa_win.exe", "no network namespace, or no CAP_NET_RAW in it");
     }
     write_conf(argv[1]);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        n_failed += run_row(&rows[i], argv[1], argv + 2, i * N_EACH);
+    for (size_t i = 0; i < n_rows; i++) {
+        n_failed +=
+            run_row(&rows[i], argv[1], i + 1 == n_rows ? argv[2] : NULL, argv + 3, i * N_EACH);
     }
     return n_failed == 0 ? 0 : 1;
 }
