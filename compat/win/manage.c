@@ -43,7 +43,8 @@ static int fail(const char *what)
 
 /* ---- Installing ------------------------------------------------------------------------------ */
 
-/* Starts it again after each failure, and an end with an error is one. */
+/* Starts it again after each failure, and an end with an error is one: of the process that the
+ * manager knows, or of a first start. See supervise.h for the others. */
 static BOOL restart_after_failures(SC_HANDLE service)
 {
     char description[] =
@@ -81,8 +82,8 @@ static int install(SC_HANDLE manager)
     }
     if (!restart_after_failures(service)) { /* Wine cannot */
         (void)fprintf(stderr,
-                      "toa_win install: this system will not start it again after a failure "
-                      "(error %lu of Windows)\n",
+                      "toa_win install: this system will not start it again when a start fails, or "
+                      "when all of it is killed (error %lu of Windows)\n",
                       (unsigned long)GetLastError());
     }
     (void)printf("toa_win: installed; it starts with Windows, or now: toa_win start\n");

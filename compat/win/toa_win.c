@@ -14,6 +14,7 @@
 #include "say.h"
 #include "say_windows.h"
 #include "status.h"
+#include "supervise.h"
 
 /* ---- What lies beside the program ------------------------------------------------------------ */
 
@@ -69,7 +70,8 @@ static int serve(bool console, void (*started)(void *context))
     if (!toa_say_to(log, console)) {
         toa_say("%s cannot be written", log);
     }
-    toa_say("toa_win " TOA_VERSION " begins");
+    toa_say("toa_win " TOA_VERSION " begins: process %lu, watched by %lu",
+            (unsigned long)GetCurrentProcessId(), supervise_watcher());
     const toa_serve_options options = {configuration, &flags, NULL};
     int status = status_of(toa_serve_watched(&options, &watcher), &watcher);
     toa_say("toa_win ends with status %d: %s", status, status_text(status));
@@ -103,19 +105,28 @@ static DWORD WINAPI on_control(DWORD what, DWORD type, void *data, void *context
     (void)context;
     if (what == SERVICE_CONTROL_STOP || what == SERVICE_CONTROL_SHUTDOWN) {
         report(SERVICE_STOP_PENDING, STATUS_DONE);
-        toa_serve_end();
+        supervise_end();
         return NO_ERROR;
     }
     if (what == SERVICE_CONTROL_PARAMCHANGE) {
-        return toa_serve_reload() ? NO_ERROR : MANAGE_NOT_RELOADED;
+        return supervise_reload() ? NO_ERROR : MANAGE_NOT_RELOADED;
     }
     return what == SERVICE_CONTROL_INTERROGATE ? NO_ERROR : ERROR_CALL_NOT_IMPLEMENTED;
 }
 
-static void on_started(void *context)
+static void on_started(void)
 {
-    (void)context;
     report(SERVICE_RUNNING, STATUS_DONE);
+}
+
+static int watch_over_workers(void)
+{
+    char program[MAX_PATH];
+    char log[MAX_PATH];
+    DWORD len = GetModuleFileNameA(NULL, program, MAX_PATH);
+    return len == 0 || len >= MAX_PATH || !beside("toa_win.log", log)
+               ? STATUS_CONFIGURATION
+               : supervise(program, log, on_started);
 }
 
 static void WINAPI service_main(DWORD n, char **arguments)
@@ -125,7 +136,7 @@ static void WINAPI service_main(DWORD n, char **arguments)
     manager = RegisterServiceCtrlHandlerExA(MANAGE_SERVICE, on_control, NULL);
     if (manager != NULL) {
         report(SERVICE_START_PENDING, STATUS_DONE);
-        report(SERVICE_STOPPED, serve(false, on_started));
+        report(SERVICE_STOPPED, watch_over_workers());
     }
 }
 
@@ -184,6 +195,9 @@ int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
     (void)_setmode(_fileno(stderr), _O_BINARY); /* messages have their ends of lines */
+    if (argc == 3 && strcmp(command, "worker") == 0 && supervise_worker(argv[2])) {
+        return serve(false, supervise_worker_started);
+    }
     if (argc > 2) {
         return usage(stderr, STATUS_CONFIGURATION);
     }

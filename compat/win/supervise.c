@@ -1,0 +1,194 @@
+#include "supervise.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <windows.h>
+
+#include "loop_windows.h"
+#include "say.h"
+#include "say_windows.h"
+#include "status.h"
+
+enum { END_PATIENCE_MS = 20000, RELOAD_PATIENCE_MS = 25000 };
+enum { SERVED_LONG_MS = 600000 }; /* failures before are forgotten */
+
+/* What both processes have: the worker inherits it, and is told the numbers. */
+enum {
+    END,      /* the worker is to end; stays set */
+    RELOAD,   /* it is to read its configuration anew */
+    RELOADED, /* it has done so */
+    REFUSED,  /* ... or has not */
+    STARTED,  /* it serves; stays set until the next worker */
+    WATCHER,  /* the other process itself */
+    N_HANDLES
+};
+
+static HANDLE handles[N_HANDLES];
+
+/* ---- The process that the service manager knows -------------------------------------------- */
+
+static bool make_handles(void)
+{
+    SECURITY_ATTRIBUTES inherited = {.nLength = sizeof inherited, .bInheritHandle = TRUE};
+    bool right = true;
+    for (int i = 0; i < WATCHER; i++) {
+        handles[i] = CreateEventW(&inherited, i == END || i == STARTED, FALSE, NULL);
+        right = right && handles[i] != NULL;
+    }
+    return right && DuplicateHandle(GetCurrentProcess(), GetCurrentProcess(), GetCurrentProcess(),
+                                    &handles[WATCHER],
+                                    SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, TRUE, 0);
+}
+
+static bool is_set(int which)
+{
+    return WaitForSingleObject(handles[which], 0) == WAIT_OBJECT_0;
+}
+
+/* The worker has the log while it runs. */
+static void say_between(const char *log, int status, DWORD delay)
+{
+    (void)toa_say_to(log, false);
+    const char *what = status == STATUS_DONE ? NULL : status_text(status);
+    toa_complain("the process that serves ended with status %d (%s); another begins in %lu s",
+                 status, what == NULL ? "killed, or crashed" : what, (unsigned long)delay);
+    (void)toa_say_to("", false);
+}
+
+/* NULL: it cannot be started. */
+static HANDLE start_worker(const char *program)
+{
+    char line[MAX_PATH + 128];
+    STARTUPINFOA how = {.cb = sizeof how};
+    PROCESS_INFORMATION worker;
+    int len = snprintf(line, sizeof line, "\"%s\" worker ", program);
+    for (int i = 0; i < N_HANDLES && len > 0 && len < (int)sizeof line; i++) {
+        len += snprintf(line + len, sizeof line - (size_t)len, "%s%" PRIxPTR, i == 0 ? "" : ",",
+                        (uintptr_t)handles[i]);
+    }
+    (void)ResetEvent(handles[STARTED]);
+    if (len <= 0 || len >= (int)sizeof line ||
+        !CreateProcessA(program, line, NULL, NULL, TRUE, CREATE_NO_WINDOW, NULL, NULL, &how,
+                        &worker)) {
+        return NULL;
+    }
+    (void)CloseHandle(worker.hThread);
+    return worker.hProcess;
+}
+
+/* Waits for its end, and until then for its start. What it ended with. */
+static int watch(HANDLE worker, bool *served, void (*started)(void))
+{
+    const HANDLE news[] = {worker, handles[STARTED]};
+    DWORD status = STATUS_FAILED;
+    if (WaitForMultipleObjects(2, news, FALSE, INFINITE) == WAIT_OBJECT_0 + 1) {
+        if (!*served) {
+            started();
+        }
+        *served = true;
+        const HANDLE ends[] = {worker, handles[END]};
+        (void)WaitForMultipleObjects(2, ends, FALSE, INFINITE);
+    }
+    if (is_set(END) && WaitForSingleObject(worker, END_PATIENCE_MS) != WAIT_OBJECT_0) {
+        (void)TerminateProcess(worker, STATUS_TOO_LONG);
+    }
+    (void)WaitForSingleObject(worker, INFINITE);
+    (void)GetExitCodeProcess(worker, &status);
+    return (int)status;
+}
+
+int supervise(const char *program, const char *log, void (*started)(void))
+{
+    static const DWORD delays[] = {1, 5, 60};
+    const size_t n_delays = sizeof delays / sizeof delays[0];
+    size_t n_failures = 0;
+    bool served = false;
+    int status = STATUS_FAILED;
+    (void)SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX); /* inherited: no dialogue */
+    if (!make_handles()) {
+        return STATUS_FAILED;
+    }
+    for (;;) {
+        ULONGLONG begun = GetTickCount64();
+        HANDLE worker = start_worker(program);
+        if (worker != NULL) {
+            status = watch(worker, &served, started);
+            (void)CloseHandle(worker);
+        }
+        if (is_set(END) || !served) {
+            return status_text(status) == NULL ? STATUS_FAILED : status;
+        }
+        n_failures = GetTickCount64() - begun >= SERVED_LONG_MS ? 0 : n_failures;
+        DWORD delay = delays[n_failures < n_delays ? n_failures : n_delays - 1];
+        n_failures++;
+        say_between(log, status, delay);
+        if (WaitForSingleObject(handles[END], delay * 1000) == WAIT_OBJECT_0) {
+            return STATUS_DONE;
+        }
+    }
+}
+
+void supervise_end(void)
+{
+    (void)SetEvent(handles[END]);
+}
+
+bool supervise_reload(void)
+{
+    const HANDLE answers[] = {handles[RELOADED], handles[REFUSED]};
+    (void)ResetEvent(handles[RELOADED]);
+    (void)ResetEvent(handles[REFUSED]);
+    (void)SetEvent(handles[RELOAD]);
+    return WaitForMultipleObjects(2, answers, FALSE, RELOAD_PATIENCE_MS) == WAIT_OBJECT_0;
+}
+
+/* ---- The worker ------------------------------------------------------------------------------ */
+
+static DWORD WINAPI obey(void *context)
+{
+    const HANDLE orders[] = {handles[RELOAD], handles[END], handles[WATCHER]};
+    (void)context;
+    while (WaitForMultipleObjects(3, orders, FALSE, INFINITE) == WAIT_OBJECT_0) {
+        (void)SetEvent(handles[toa_serve_reload() ? RELOADED : REFUSED]);
+    }
+    toa_serve_end();
+    return 0;
+}
+
+bool supervise_worker(const char *told)
+{
+    const char *at = told;
+    for (int i = 0; i < N_HANDLES; i++) {
+        uintptr_t number = 0;
+        int len = 0;
+        DWORD flags = 0;
+        if (sscanf(at, "%" SCNxPTR "%n", &number, &len) != 1 ||
+            at[len] != (i + 1 == N_HANDLES ? '\0' : ',')) {
+            return false;
+        }
+        handles[i] = (HANDLE)number; /* NOLINT(performance-no-int-to-ptr) */
+        at += len + 1;
+        if (!GetHandleInformation(handles[i], &flags)) {
+            return false;
+        }
+    }
+    HANDLE thread = CreateThread(NULL, 0, obey, NULL, 0, NULL);
+    if (thread != NULL) {
+        (void)CloseHandle(thread);
+    }
+    return thread != NULL;
+}
+
+unsigned long supervise_watcher(void)
+{
+    return handles[WATCHER] == NULL ? 0 : GetProcessId(handles[WATCHER]);
+}
+
+void supervise_worker_started(void *context)
+{
+    (void)context;
+    (void)SetEvent(handles[STARTED]);
+}
