@@ -150,7 +150,7 @@ static void turn(service *self)
     }
     for (size_t i = 0; i < n_sockets; i++) {
         if (fds[i + 2].revents != 0) {
-            (void)toa_service_answer(&self->base, &self->base.sockets[i], clock_now());
+            (void)toa_service_answer(&self->base, &self->base.sockets[i]);
         }
     }
     if (fds[1].revents != 0 && read(self->wake_fd, &ignored, sizeof ignored) > 0 &&
@@ -220,6 +220,7 @@ toa_serve_result toa_serve(const toa_serve_options *options)
         return TOA_SERVE_FAILED;
     }
     self->base.options = options;
+    self->base.clock = clock_now;
     self->base.wake = (toa_feed_wake){on_wake, self};
     self->base.reloading = on_reloading;
     self->base.started_at = (uint64_t)time(NULL);

@@ -149,7 +149,7 @@ static void run(service *self)
         (void)WSAResetEvent(self->readable); /* before reading: what comes then sets it again */
         more = false;
         for (size_t i = 0; i < self->base.n_sockets; i++) {
-            more = toa_service_answer(&self->base, &self->base.sockets[i], clock_now()) || more;
+            more = toa_service_answer(&self->base, &self->base.sockets[i]) || more;
         }
         if (self->base.feed != NULL) {
             toa_feed_changed(self->base.feed, self->base.core);
@@ -236,6 +236,7 @@ toa_serve_result toa_serve_watched(const toa_serve_options *options, toa_serve_w
     }
     (void)SetConsoleCtrlHandler(on_console, TRUE);
     self->base.options = options;
+    self->base.clock = clock_now;
     self->base.wake = (toa_feed_wake){on_wake, self};
     self->base.started_at = (uint64_t)time(NULL);
     self->readable = WSA_INVALID_EVENT;

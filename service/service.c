@@ -12,8 +12,9 @@ typedef toa_service service;
 
 /* ---- Answering ------------------------------------------------------------------------------- */
 
-static void answer_batch(service *self, const toa_socket *from, size_t n, toa_time now)
+static void answer_batch(service *self, const toa_socket *from, size_t n)
 {
+    toa_time now = self->clock(); /* they are here: what waits from now on waits long enough */
     toa_peer peer;
     size_t len = 0;
     for (size_t i = 0; i < n; i++) {
@@ -28,12 +29,12 @@ static void answer_batch(service *self, const toa_socket *from, size_t n, toa_ti
 }
 
 /* Until nothing is there: under load that spares a wait for each batch. */
-bool toa_service_answer(service *self, const toa_socket *from, toa_time now)
+bool toa_service_answer(service *self, const toa_socket *from)
 {
     size_t n = 1;
     for (size_t i = 0; i < BATCHES_IN_TURN && n != 0; i++) {
         n = toa_batch_receive(self->batch, from);
-        answer_batch(self, from, n, now);
+        answer_batch(self, from, n);
     }
     return n != 0;
 }

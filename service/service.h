@@ -13,6 +13,7 @@
 typedef struct toa_service {
     /* The loop sets these, and the rest to zero. */
     const toa_serve_options *options;
+    toa_time (*clock)(void);                                /* never runs backwards */
     toa_feed_wake wake;                                     /* ends the loop's wait */
     void (*reloading)(struct toa_service *self, bool over); /* NULL: nobody wants to know */
     /* What it has. */
@@ -43,10 +44,10 @@ bool toa_service_begin(toa_service *self);
 /* Listens for `toa ctl`, if the configuration wants it. */
 bool toa_service_control(toa_service *self, const char *user, char error[TOA_CONFIG_ERROR]);
 
-/* Answers what one socket has; whether it may have more. `now` is the loop's clock's, as below. */
-bool toa_service_answer(toa_service *self, const toa_socket *from, toa_time now);
+/* Answers what one socket has; whether it may have more. */
+bool toa_service_answer(toa_service *self, const toa_socket *from);
 
-/* Answers questions that waited and are due. */
+/* Answers questions that waited and are due. `now` is the loop's clock's. */
 void toa_service_answer_held(toa_service *self, toa_time now);
 
 /* A turn of the control; it may change the sockets. */
