@@ -104,8 +104,7 @@ static void test_bytes_need_no_alignment(void **state)
     (void)state;
     for (size_t shift = 0; shift < 8; shift++) {
         count_up(room + shift, 63);
-        assert_int_equal(siphash13(rust_key, room + shift, 63),
-                         little_endian(rust_vectors[63]));
+        assert_int_equal(siphash13(rust_key, room + shift, 63), little_endian(rust_vectors[63]));
     }
 }
 
