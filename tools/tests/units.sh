@@ -35,7 +35,7 @@ PY
 poor=()
 ((EUID != 0)) || poor=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps -all --bounding-set -all)
 n_failed=0
-# Runs until it has said PATTERN, which has a place in parentheses, and `use` of that place prints what is `wanted`: a bit of what it is for was done.
+# Runs until it has said PATTERN, which has a place in parentheses; `use` of that place prints what is `wanted`.
 row() { # UNIT PATTERN ARGUMENT...
     local unit=$1 pattern=$2 process
     shift 2
@@ -63,7 +63,8 @@ row() { # UNIT PATTERN ARGUMENT...
 
 use() { "$toa" query --server "$1" 10.0.1.7:40001; }
 wanted='^192.0.2.147:39999'
-row toa 'listening on (127\.0\.0\.1:[0-9]+)' serve --listen 127.0.0.1:0 --read cases/showcase.pcap --at 6 --control "$scratch/control"
+row toa 'listening on (127\.0\.0\.1:[0-9]+)' \
+    serve --listen 127.0.0.1:0 --read cases/showcase.pcap --at 6 --control "$scratch/control"
 
 use() { python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode())' "$1"; }
 wanted='^toa_up 0'
