@@ -107,6 +107,29 @@ static void a_length_that_is_none_is_half_a_record(void **state)
     assert_int_equal(kept, ends[2]);
 }
 
+/* It is looked through in parts; records lie across their ends. */
+static void a_long_file_is_looked_through_to_its_end(void **state)
+{
+    enum { N_LONG = 300, LONG = 1000 };
+    static const uint8_t bytes[LONG];
+    toa_pcap_file file;
+    uint64_t kept = 0;
+    uint64_t cut = 0;
+    (void)state;
+    assert_true(toa_pcap_begin(&file, toa_pcap_open(path, true), TOA_LINK_ETHERNET));
+    for (size_t i = 0; i < N_LONG; i++) {
+        assert_true(toa_pcap_put(&file, (toa_time)i, bytes, LONG, LONG));
+    }
+    const uint64_t len = toa_pcap_len(&file);
+    assert_true(toa_pcap_close(&file));
+    assert_true(toa_pcap_repair(path, &kept, &cut));
+    assert_true(kept == len && cut == 0);
+    assert_int_equal(truncate(path, (off_t)len - 1), 0);
+    assert_true(toa_pcap_repair(path, &kept, &cut));
+    assert_true(kept == len - LONG - TOA_PCAP_RECORD_HEAD &&
+                cut == LONG + TOA_PCAP_RECORD_HEAD - 1);
+}
+
 static void what_is_not_ours_stays(void **state)
 {
     uint8_t left[WHOLE_MAX];
@@ -128,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_that_is_cut_anywhere_ends_behind_its_last_whole_record),
         cmocka_unit_test(a_length_that_is_none_is_half_a_record),
+        cmocka_unit_test(a_long_file_is_looked_through_to_its_end),
         cmocka_unit_test(what_is_not_ours_stays),
     };
     return cmocka_run_group_tests_name("pcap_file", tests, setup, teardown);
