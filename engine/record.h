@@ -406,14 +406,14 @@ static inline void toa_packed_record(const toa_packed *packed, toa_record *out)
     out->serial = toa_packed_serial(packed);
 }
 
-/* Whether this is all that there is of an endpoint; what the rest has of it is meaningless unless
- * the form is IPv6's. */
+/* Whether this is all that there is of an IPv4 endpoint, and the beginning of an IPv6 one. */
 static inline bool toa_is_(const toa_endpoint *endpoint, uint64_t ip, uint64_t port, uint32_t form)
 {
     return (uint32_t)ip == toa_bytes4_(endpoint->ip) && (uint16_t)port == endpoint->port &&
            memcmp(&endpoint->version, toa_forms_[form & 7], sizeof toa_forms_[0]) == 0;
 }
 
+/* And whether this is the rest of it, should it be of IPv6. */
 static inline bool toa_is_wide_(const toa_endpoint *endpoint, uint64_t middle, uint64_t last)
 {
     return endpoint->version != 6 || (middle == toa_bytes8_(endpoint->ip + 4) &&
@@ -424,11 +424,16 @@ static inline bool toa_is_wide_(const toa_endpoint *endpoint, uint64_t middle, u
 static inline bool toa_packed_is(const toa_packed *packed, const toa_endpoint *fake,
                                  const toa_endpoint *server)
 {
-    return toa_is_(fake, packed->words[0], packed->words[0] >> 32, packed->bits >> TOA_AT_FAKE_) &&
-           toa_is_wide_(fake, packed->rest[0], packed->rest[1]) &&
-           (server == NULL || (toa_is_(server, packed->words[1], packed->words[0] >> 48,
-                                       packed->bits >> TOA_AT_SERVER_) &&
-                               toa_is_wide_(server, packed->rest[2], packed->rest[1] >> 32)));
+    const uint64_t *words = packed->words;
+    const uint64_t *rest = packed->rest;
+    if (!toa_is_(fake, words[0], words[0] >> 32, packed->bits >> TOA_AT_FAKE_) ||
+        (server != NULL &&
+         !toa_is_(server, words[1], words[0] >> 48, packed->bits >> TOA_AT_SERVER_))) {
+        return false;
+    }
+    return !toa_bits_ipv6_(packed->bits) ||
+           (toa_is_wide_(fake, rest[0], rest[1]) &&
+            (server == NULL || toa_is_wide_(server, rest[2], rest[1] >> 32)));
 }
 
 /* ---- What it is worth ------------------------------------------------------------------------ */
