@@ -29,9 +29,7 @@ static inline bool packed_live(const toa_packed *packed, const toa_config *confi
 
 /* ---- Readers --------------------------------------------------------------------------------- */
 
-/* ::ffff:1.2.3.4, as a socket for both versions gives it, is 1.2.3.4 (RFC 4291, 2.5.5.2): then
- * `room` is that, and else the endpoint is what it is. */
-static const toa_endpoint *unmapped(const toa_endpoint *endpoint, toa_endpoint *room)
+static TOA_RARE const toa_endpoint *unmapped6(const toa_endpoint *endpoint, toa_endpoint *room)
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     if (endpoint->version != 6 || memcmp(endpoint->ip, mapped, sizeof mapped) != 0) {
@@ -40,6 +38,13 @@ static const toa_endpoint *unmapped(const toa_endpoint *endpoint, toa_endpoint *
     *room = (toa_endpoint){.port = endpoint->port, .version = 4, .has_port = endpoint->has_port};
     memcpy(room->ip, endpoint->ip + sizeof mapped, 4);
     return room;
+}
+
+/* ::ffff:1.2.3.4, as a socket for both versions gives it, is 1.2.3.4 (RFC 4291, 2.5.5.2): then
+ * `room` is that, and else the endpoint is what it is. */
+static inline const toa_endpoint *unmapped(const toa_endpoint *endpoint, toa_endpoint *room)
+{
+    return endpoint->version == 4 ? endpoint : unmapped6(endpoint, room);
 }
 
 /* Why a record that has no live mapping has none. */

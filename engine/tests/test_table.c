@@ -611,7 +611,7 @@ static void learn_between(const struct world *world, const toa_endpoint *fake,
                           const toa_endpoint *server)
 {
     uint8_t option[40] = {249, 40};
-    for (uint8_t i = 2; i < sizeof option; i++) {
+    for (size_t i = 2; i < sizeof option; i++) {
         option[i] = (uint8_t)(100 + i);
     }
     toa_segment segment = {.source = *fake,
