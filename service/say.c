@@ -99,6 +99,9 @@ static void write_line(const char *level, const char *message)
 {
     line to;
     to.len = 0;
+    if (toa_say_to_journal()) {
+        put(&to, strcmp(level, "warning") == 0 ? "<4>" : "<6>");
+    }
     switch (atomic_load(&say_form)) {
     case TOA_SAY_LOGFMT:
         put(&to, "ts=");

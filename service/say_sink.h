@@ -5,10 +5,15 @@
 #ifndef TOA_SERVICE_SAY_SINK_H
 #define TOA_SERVICE_SAY_SINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* What a line of the form TOA_SAY_TEXT begins with. */
 #define TOA_SAY_BEGIN "toa serve: "
+
+/* Whether stderr is the journal's, which reads a line's priority from its beginning: "<4>" is a
+ * warning (systemd.exec(5), JOURNAL_STREAM; sd-daemon(3)). */
+bool toa_say_to_journal(void);
 
 /* A line with its end. */
 void toa_say_put(const char *line, size_t len);

@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -72,6 +73,31 @@ static void must_begin(const char *text, const char *with)
     if (strncmp(text, with, strlen(with)) != 0) {
         fail_msg("'%s' does not begin with '%s'", text, with);
     }
+}
+
+static void to_the_journal(void)
+{
+    struct stat info;
+    char stream[64];
+    assert_int_equal(fstat(STDERR_FILENO, &info), 0);
+    (void)snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)info.st_dev,
+                   (unsigned long long)info.st_ino);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+    toa_say("all is well");
+    toa_complain("one thing is not");
+    (void)snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)info.st_dev,
+                   (unsigned long long)info.st_ino + 1);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+    toa_complain("somebody else's stderr");
+    assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+}
+
+static void the_journal_is_told_what_is_a_warning(void **state)
+{
+    (void)state;
+    hear(to_the_journal);
+    assert_string_equal(said, "<6>toa serve: all is well\n<4>toa serve: one thing is not\n"
+                              "toa serve: somebody else's stderr\n");
 }
 
 #define JSON_TAIL "\",\"level\":\"warning\",\"message\":\"a \\\"quoted\\\" back\\\\slash\"}\n"
@@ -181,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_have_a_form),
+        cmocka_unit_test(the_journal_is_told_what_is_a_warning),
         cmocka_unit_test(a_message_that_is_too_long_is_a_line_all_the_same),
         cmocka_unit_test(several_lines_have_a_form_each),
         cmocka_unit_test(a_flood_is_left_out_and_told_of),
