@@ -206,46 +206,41 @@ static void world_make(world *w, size_t n, uint8_t version)
 
 /* ---- Lookups --------------------------------------------------------------------------------- */
 
-/* Looks up asked[i], and copies what it finds. */
-typedef bool find(const world *w, size_t i, toa_mapping *out);
+/* Looks up asked[i], and copies what it finds: to out->mapping. */
+typedef bool find(const world *w, size_t i, toa_answer *out);
 
-static bool find_engine(const world *w, size_t i, toa_mapping *out)
+static bool find_engine(const world *w, size_t i, toa_answer *out)
 {
-    toa_answer answer;
-    if (toa_engine_lookup(w->engine, &w->asked[i], NULL, (toa_time)w->n, &answer) != TOA_FOUND) {
-        return false;
-    }
-    *out = answer.mapping;
-    return true;
+    return toa_engine_lookup(w->engine, &w->asked[i], NULL, (toa_time)w->n, out) == TOA_FOUND;
 }
 
-static bool find_keyed4(const world *w, size_t i, toa_mapping *out)
+static bool find_keyed4(const world *w, size_t i, toa_answer *out)
 {
     khint_t at = kh_get(keyed4, w->keyed4, w->keys[i]);
     if (at == kh_end(w->keyed4)) {
         return false;
     }
-    *out = kh_val(w->keyed4, at);
+    out->mapping = kh_val(w->keyed4, at);
     return true;
 }
 
-static bool find_keyed6(const world *w, size_t i, toa_mapping *out)
+static bool find_keyed6(const world *w, size_t i, toa_answer *out)
 {
     khint_t at = kh_get(keyed6, w->keyed6, w->keys[i]);
     if (at == kh_end(w->keyed6)) {
         return false;
     }
-    *out = kh_val(w->keyed6, at);
+    out->mapping = kh_val(w->keyed6, at);
     return true;
 }
 
-static bool find_x31(const world *w, size_t i, toa_mapping *out)
+static bool find_x31(const world *w, size_t i, toa_answer *out)
 {
     khint_t at = kh_get(x31, w->x31, w->keys[i]);
     if (at == kh_end(w->x31)) {
         return false;
     }
-    *out = kh_val(w->x31, at);
+    out->mapping = kh_val(w->x31, at);
     return true;
 }
 
@@ -262,10 +257,10 @@ static double time_of(const world *w, find *asks, bool there)
 {
     size_t first = there ? 0 : w->n;
     size_t n_found = 0;
-    toa_mapping mapping = {.carrier = 0};
+    toa_answer answer = {.word = TOA_NEVER_SEEN};
     double begin = nanos_now();
     for (size_t i = first; i < first + w->n; i++) {
-        n_found += asks(w, i, &mapping) && mapping.client.ip[0] == 100;
+        n_found += asks(w, i, &answer) && answer.mapping.client.ip[0] == 100;
     }
     double end = nanos_now();
     if (n_found != (there ? w->n : 0)) {

@@ -35,12 +35,11 @@ static inline size_t toa_first_bucket_(const toa_table *table, uint64_t hash)
     return hash & table->mask;
 }
 
-/* One of the 15 next to it, so that the tags of both are in one line or in two that are neighbours;
- * of fewer, some would be full while most are half empty. */
+/* One of eight next to it, so that the tags of both are in one line or in two that are neighbours;
+ * of fewer, some would be full while most are half empty. An odd number away, which none is not. */
 static inline size_t toa_second_bucket_(const toa_table *table, uint64_t hash)
 {
-    size_t away = hash >> 32 & 15 & table->mask;
-    return toa_first_bucket_(table, hash) ^ (away == 0 ? 1 : away);
+    return toa_first_bucket_(table, hash) ^ ((hash >> 32 & 15 & table->mask) | 1);
 }
 
 /* The record of its first bucket that a new flow becomes where that is mostly empty: so a reader
