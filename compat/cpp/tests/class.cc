@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 #include <toa_fetcher.h>
 
 static int n_wrong = 0;
@@ -206,6 +207,16 @@ static int n_open()
     return n;
 }
 
+// Within two seconds: under Wine a thread that has ended is counted for a moment yet.
+static bool comes_to(int n)
+{
+    const struct timespec moment = {0, 10000000};
+    for (int i = 0; i < 200 && n_open() != n; i++) {
+        (void)nanosleep(&moment, 0);
+    }
+    return n_open() == n;
+}
+
 int main()
 {
     never_started();
@@ -214,6 +225,6 @@ int main()
     wrong_arguments();
     from_every_thread();
     copies();
-    check("no capture is left behind", n_open() == before);
+    check("no capture is left behind", comes_to(before));
     return n_wrong == 0 ? 0 : 1;
 }
