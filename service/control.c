@@ -19,7 +19,6 @@ typedef struct client {
     char line[LINE_MAX_LEN];
     size_t line_len;
     bool asked;
-    bool done; /* all of the answer is in the text */
     toa_control_reply reply;
 } client;
 
@@ -218,15 +217,7 @@ static bool read_line(client *one)
 static bool send_answer(client *one, toa_time now, toa_control_answer *answer, void *context)
 {
     toa_text *text = &one->reply.text;
-    if (text->len == 0 && !one->done) {
-        one->reply.more = false;
-        answer(context, one->line, &one->reply);
-        one->done = !one->reply.more;
-        if (one->done) {
-            toa_text_put(text, ".\n");
-        }
-    }
-    if (text->failed) {
+    if (!toa_control_reply_fill(&one->reply, one->line, answer, context)) {
         return false;
     }
     ssize_t n = text->len == 0 ? 0 : send(one->fd, text->bytes, text->len, MSG_NOSIGNAL);
@@ -237,7 +228,7 @@ static bool send_answer(client *one, toa_time now, toa_control_answer *answer, v
         toa_text_take(text, (size_t)n);
         one->deadline = now + PATIENCE;
     }
-    return text->len != 0 || !one->done;
+    return text->len != 0 || !one->reply.whole;
 }
 
 void toa_control_turn(toa_control *control, toa_time now, toa_control_answer *answer, void *context)

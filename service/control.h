@@ -33,12 +33,18 @@ typedef struct toa_control_reply {
     toa_text text;
     bool trusted;  /* the client may ask everything */
     bool more;     /* there is another piece */
+    bool whole;    /* all that is missing is in the text, the last line too: not the answerer's */
     size_t cursor; /* where it goes on: the answerer's */
 } toa_control_reply;
 
 /* Puts a piece of the answer to `command`, a line without its end, behind reply->text. Called again
  * for the next piece, as long as it sets reply->more. */
 typedef void toa_control_answer(void *context, const char *command, toa_control_reply *reply);
+
+/* For those who send it: an empty text gets the next piece, which may be empty too, for the
+ * answerer has nobody wait for long. False: memory is short. control_reply.c, on both systems. */
+bool toa_control_reply_fill(toa_control_reply *reply, const char *command,
+                            toa_control_answer *answer, void *context);
 
 /*
  * Listens on `path` (Windows: a pipe, \\.\pipe\NAME), as a file that belongs to `user` ("": to

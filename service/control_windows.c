@@ -29,7 +29,6 @@ typedef struct client {
     toa_time deadline; /* INT64_MAX: nobody is there */
     char line[LINE_MAX_LEN];
     size_t line_len;
-    bool done; /* all of the answer is in the text */
     toa_control_reply reply;
 } client;
 
@@ -83,7 +82,6 @@ static void listen_anew(client *one)
     toa_text_free(&one->reply.text);
     one->reply = (toa_control_reply){.trusted = true};
     one->line_len = 0;
-    one->done = false;
     one->stage = LISTENS;
     one->deadline = INT64_MAX;
     (void)ResetEvent(one->io.hEvent);
@@ -206,26 +204,22 @@ static bool begin_read(client *one, stage for_what)
                                (DWORD)(sizeof one->line - one->line_len), NULL, &one->io));
 }
 
-/* The next piece; behind the last one it waits until the client has gone. */
+/* The next piece; behind the last one it waits until the client has gone. While there is none, the
+ * others have their turn. */
 static bool begin_write(client *one, toa_control_answer *answer, void *context)
 {
     toa_text *text = &one->reply.text;
-    while (text->len == 0 && !one->done) {
-        one->reply.more = false;
-        answer(context, one->line, &one->reply);
-        one->done = !one->reply.more;
-        if (one->done) {
-            toa_text_put(text, ".\n");
-        }
-    }
-    if (text->failed) {
+    if (!toa_control_reply_fill(&one->reply, one->line, answer, context)) {
         return false;
     }
-    if (text->len == 0) {
+    if (text->len == 0 && one->reply.whole) {
         one->line_len = 0;
         return begin_read(one, IS_READ);
     }
     one->stage = WRITES;
+    if (text->len == 0) {
+        return SetEvent(one->io.hEvent);
+    }
     DWORD len = (DWORD)(text->len < PIPE_BUFFER ? text->len : PIPE_BUFFER);
     return begun(one, WriteFile(one->pipe, text->bytes, len, NULL, &one->io));
 }

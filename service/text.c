@@ -49,9 +49,11 @@ void toa_text_cut(toa_text *text, size_t len)
 
 void toa_text_take(toa_text *text, size_t len)
 {
-    text->len -= len;
-    memmove(text->bytes, text->bytes + len, text->len);
-    text->bytes[text->len] = '\0';
+    if (len != 0) {
+        text->len -= len;
+        memmove(text->bytes, text->bytes + len, text->len);
+        text->bytes[text->len] = '\0';
+    }
 }
 
 void toa_text_free(toa_text *text)
