@@ -177,7 +177,7 @@ static bool says(const uint8_t *bytes, size_t len, const toa_query *query)
 {
     toa_query read;
     return toa_query_decode(bytes, len, &read) == TOA_FOUND && read.version == query->version &&
-           read.id == query->id && toa_endpoint_equal(&read.fake, &query->fake) &&
+           toa_endpoint_equal(&read.fake, &query->fake) &&
            toa_endpoint_equal(&read.server, &query->server) && read.wait_ms == query->wait_ms;
 }
 
