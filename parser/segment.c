@@ -490,9 +490,7 @@ static toa_word walk_step(walk *at)
         return step_geneve(at);
     case LAYER_UDP:
         return step_udp(at);
-    case LAYER_NONE:
-    case LAYER_TCP:
-    default:
+    default: /* LAYER_NONE; LAYER_TCP is where the walk has ended */
         return TOA_FOREIGN;
     }
 }
