@@ -124,7 +124,8 @@ static toa_endpoint take_endpoint(input *in, bool may_be_none, bool may_lack_por
 
 static void of_question(input in)
 {
-    toa_query query = {.version = (uint8_t)(1 + take_u8(&in) % 2)};
+    /* Version 3 is none. */
+    toa_query query = {.version = (uint8_t)(1 + take_u8(&in) % 3)};
     toa_query read;
     uint8_t bytes[TOA_DATAGRAM_MAX];
     memset(bytes, 0x5a, sizeof bytes);
@@ -133,7 +134,8 @@ static void of_question(input in)
     query.server = take_endpoint(&in, true, true);
     take(&in, &query.wait_ms, sizeof query.wait_ms);
 
-    bool fits = query.fake.has_port != 0 && query.server.has_port == (query.server.version != 0);
+    bool fits = query.version < 3 && query.fake.has_port != 0 &&
+                query.server.has_port == (query.server.version != 0);
     if (query.version == 1) {
         fits = fits && query.fake.version == 4 && query.server.version == 0 && query.wait_ms == 0;
     }
