@@ -152,6 +152,7 @@ typedef struct passage {
     toa_event *event;
     toa_time now;
     uint64_t hash;
+    toa_search search;    /* for the flow's record */
     toa_place place;      /* of the flow's record; TOA_NO_PLACE */
     toa_record record;    /* a copy, when there is one */
     toa_carrier carrier;  /* what the segment is, should its TOA be believed */
@@ -166,16 +167,17 @@ static void record_store(passage *at)
 }
 
 /* Takes a place for a flow that has none: something may have to go. */
-TOA_INLINE void place_take(passage *at)
+TOA_INLINE toa_vacancy place_take(passage *at)
 {
     toa_engine *engine = at->engine;
     const toa_vacancy vacancy =
-        toa_table_claim(&engine->table, at->hash, at->now, engine->config.ttl);
-    at->place = vacancy.place;
+        toa_table_claim(&engine->table, &at->search, at->hash, at->now, engine->config.ttl);
+    at->place = toa_vacancy_place(&vacancy);
     if (vacancy.worth != TOA_WORTH_FREE) {
-        toa_table_lose(&engine->table, vacancy.place, vacancy.worth);
+        toa_table_lose(&engine->table, &vacancy);
     }
     count(&engine->pushed[vacancy.worth]);
+    return vacancy;
 }
 
 /* A fresh record of the flow. */
@@ -307,7 +309,7 @@ static toa_word unheeded(passage *at, toa_word otherwise)
 }
 
 /* Whether nothing is to be kept of the first SYN of a flow, or of a client that it names, but what
- * toa_pack_syn and toa_pack_client take. */
+ * toa_slot_write_syn takes. */
 static inline bool syn_plain(const passage *at)
 {
     const toa_sighting *sighted = &at->sighted;
@@ -324,20 +326,15 @@ static inline bool syn_plain(const passage *at)
  * make a record of it, and pack that, took 75 instructions of a thousand. */
 static toa_word on_plain_syn(passage *at)
 {
-    toa_engine *engine = at->engine;
-    const toa_segment *segment = at->segment;
-    toa_packed packed;
-    toa_word word = TOA_OPEN;
-
-    place_take(at);
-    toa_pack_syn(&segment->source, &segment->destination, segment->seq, segment->data_len, at->now,
-                 ++engine->n_opened, &packed);
+    toa_table *table = &at->engine->table;
+    const toa_vacancy vacancy = place_take(at);
+    const uint64_t serial = ++at->engine->n_opened;
     if (at->found == TOA_FOUND) {
-        word = TOA_LEARN;
-        toa_pack_client(&at->sighted.client, at->sighted.kind, &packed);
+        toa_table_write_syn(table, &vacancy, at->hash, at->segment, &at->sighted, at->now, serial);
+        return TOA_LEARN;
     }
-    toa_table_write_syn(&engine->table, at->place, at->hash, &packed);
-    return word;
+    toa_table_write_syn(table, &vacancy, at->hash, at->segment, NULL, at->now, serial);
+    return TOA_OPEN;
 }
 
 /* A SYN with a new number: a mapping that answers until now is over. */
@@ -350,7 +347,7 @@ static toa_word incarnation_begin(passage *at)
         count(&at->engine->replaced);
     }
     if (at->place == TOA_NO_PLACE) {
-        place_take(at);
+        (void)place_take(at);
     }
     record_open(at, RECORD_SYN_SEEN);
     return ends ? TOA_REPLACE : TOA_OPEN;
@@ -403,7 +400,7 @@ static toa_word on_unknown(passage *at)
     if (!source_trusted(config, &at->segment->source)) {
         return TOA_UNTRUSTED;
     }
-    place_take(at);
+    (void)place_take(at);
     record_open(at, RECORD_HANDSHAKE_OVER);
     toa_word word = teach(at);
     record_store(at);
@@ -530,10 +527,10 @@ static const toa_expected *expected_of(const passage *at)
     return same ? told : NULL;
 }
 
-static void record_find(passage *at, toa_search *search)
+static void record_find(passage *at)
 {
     toa_packed packed;
-    at->place = toa_table_find(&at->engine->table, search, &at->segment->source,
+    at->place = toa_table_find(&at->engine->table, &at->search, &at->segment->source,
                                &at->segment->destination, &packed);
     if (at->place != TOA_NO_PLACE) {
         toa_packed_record(&packed, &at->record);
@@ -550,9 +547,9 @@ static void find_record(passage *at)
     at->hash = expected != NULL ? expected->hash : toa_table_hash(table, &at->segment->source);
     at->in_handshake = syn;
     at->place = TOA_NO_PLACE;
-    toa_search search = toa_search_begin(table, at->hash);
-    if (!toa_search_over(&search)) {
-        record_find(at, &search);
+    at->search = toa_search_begin(table, at->hash);
+    if (!toa_search_over(&at->search)) {
+        record_find(at);
     }
 }
 

@@ -29,7 +29,7 @@ static inline bool packed_live(const toa_packed *packed, const toa_config *confi
 
 /* ---- Readers --------------------------------------------------------------------------------- */
 
-static TOA_RARE const toa_endpoint *unmapped6(const toa_endpoint *endpoint, toa_endpoint *room)
+TOA_RARE const toa_endpoint *unmapped6(const toa_endpoint *endpoint, toa_endpoint *room)
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     if (endpoint->version != 6 || memcmp(endpoint->ip, mapped, sizeof mapped) != 0) {
@@ -150,9 +150,8 @@ static void choose_flow(const toa_engine *engine, toa_search search, const toa_e
 }
 
 /* Of all records that may be of the flow. */
-TOA_RARE
-static toa_word lookup_among(const toa_engine *engine, uint64_t hash, const toa_endpoint *fake,
-                             const toa_endpoint *server, toa_time now, toa_answer *answer)
+TOA_RARE toa_word lookup_among(const toa_engine *engine, uint64_t hash, const toa_endpoint *fake,
+                               const toa_endpoint *server, toa_time now, toa_answer *answer)
 {
     bool live = false;
     choice chosen;

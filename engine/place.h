@@ -52,31 +52,29 @@ static inline uint32_t toa_order_with_(uint32_t order, unsigned rank, size_t rec
 
 /* ---- Who goes -------------------------------------------------------------------------------- */
 
-/* What goes if this bucket, which is full, has to give a place; the lower offer is taken. */
-typedef struct toa_offer {
-    toa_place place;
-    uint64_t value; /* toa_worth, how far from the oldest that ticks can tell, how many mappings */
-} toa_offer;
-
 /*
- * Record `i`, which is worth that. Of times only ticks are known, for whole ones would take slots;
+ * What goes if a bucket that is full has to give a place; of two the lower is taken. A word, so
+ * that to choose is one instruction and no branch, for which it is is a guess. High bits first:
+ * toa_worth, how far from the oldest that ticks can tell 32, how many mappings 8, whether of the
+ * second bucket 5, the record 3. Of times only ticks are known, for whole ones would take slots;
  * where they are the same, the bucket with fewer mappings gives: in a flood, which has the same
  * tick for long, mappings would crowd in one bucket and push each other.
  */
-static inline toa_offer toa_offer_(const toa_table *table, size_t bucket, size_t i, uint64_t worth,
+typedef uint64_t toa_offer;
+
+/* Record `i`, which is worth that. */
+static inline toa_offer toa_offer_(const toa_bucket *of, unsigned second, size_t i, uint64_t worth,
                                    uint32_t tick)
 {
-    const toa_bucket *of = &table->buckets[bucket];
     const uint64_t since = (uint32_t)(of->ticks[i] - tick - 1);
-    return (toa_offer){bucket * TOA_BUCKET_RECORDS + i,
-                       (worth << 40 | since << 8 | TOA_BUCKET_RECORDS) - of->n_pending};
+    return (worth << 48 | TOA_BUCKET_RECORDS << 8 | second << 3) + (since << 16 | i) -
+           ((uint64_t)of->n_pending << 8);
 }
 
 /* The oldest that is pending, else the oldest mapping: which of both is a guess, and no branch. */
-static inline toa_offer toa_offer_first_(const toa_table *table, size_t bucket, uint32_t tick)
+static inline toa_offer toa_offer_first_(const toa_bucket *of, unsigned second, uint32_t tick)
 {
-    const toa_bucket *of = &table->buckets[bucket];
-    return toa_offer_(table, bucket, toa_order_record_(of->order, 0),
+    return toa_offer_(of, second, toa_order_record_(of->order, 0),
                       TOA_WORTH_PENDING + (uint64_t)(of->n_pending == 0), tick);
 }
 
@@ -89,17 +87,23 @@ static inline bool toa_may_expire_(const toa_bucket *bucket, uint32_t tick, toa_
 
 /* Where a new flow goes. */
 typedef struct toa_vacancy {
-    toa_place place;
-    toa_worth worth; /* of what is there now */
+    size_t bucket;
+    size_t record;   /* of the bucket */
+    toa_worth worth; /* of what is there now; if it is alive, it is the first of a full bucket */
 } toa_vacancy;
 
-/* Of two offers. Without a branch, for which it is, is a guess. */
-static inline toa_vacancy toa_offer_take_(toa_offer one, toa_offer other)
+static inline toa_place toa_vacancy_place(const toa_vacancy *vacancy)
 {
-    const uint64_t second = -(uint64_t)(other.value < one.value);
-    return (toa_vacancy){.place = one.place ^ ((one.place ^ other.place) & (size_t)second),
-                         .worth =
-                             (toa_worth)((one.value ^ ((one.value ^ other.value) & second)) >> 40)};
+    return vacancy->bucket * TOA_BUCKET_RECORDS + vacancy->record;
+}
+
+static inline toa_vacancy toa_offer_take_(size_t first, size_t second, toa_offer one,
+                                          toa_offer other)
+{
+    const toa_offer taken = one ^ ((one ^ other) & -(uint64_t)(other < one));
+    return (toa_vacancy){.bucket = first ^ ((first ^ second) & -(size_t)(taken >> 3 & 1)),
+                         .record = taken & 7,
+                         .worth = (toa_worth)(taken >> 48)};
 }
 
 /* toa_table_claim where a place is free, or a mapping may have expired. In table.c, because it
@@ -113,11 +117,11 @@ toa_time toa_table_time_(const toa_table *table, toa_place place);
  * A place for a new flow: free, else expired, else pending, else a mapping of the two buckets. Of
  * its bucket it is the oldest of its kind; of the two oldest it is the older if ticks can tell.
  */
-TOA_INLINE toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, toa_time now,
-                                       toa_time ttl)
+TOA_INLINE toa_vacancy toa_table_claim(const toa_table *table, const toa_search *searched,
+                                       uint64_t hash, toa_time now, toa_time ttl)
 {
-    const size_t first = toa_first_bucket_(table, hash);
-    const size_t second = toa_second_bucket_(table, hash);
+    const size_t first = searched->buckets[0];
+    const size_t second = searched->buckets[1];
     const toa_bucket *one = &table->buckets[first];
     const toa_bucket *other = &table->buckets[second];
     const uint32_t tick = toa_tick(now);
@@ -125,8 +129,8 @@ TOA_INLINE toa_vacancy toa_table_claim(const toa_table *table, uint64_t hash, to
         toa_may_expire_(other, tick, ttl)) {
         return toa_table_claim_(table, hash, now, ttl);
     }
-    return toa_offer_take_(toa_offer_first_(table, first, tick),
-                           toa_offer_first_(table, second, tick));
+    return toa_offer_take_(first, second, toa_offer_first_(one, 0, tick),
+                           toa_offer_first_(other, 1, tick));
 }
 
 /* The record of a full bucket that goes unless a mapping has expired. */
@@ -156,7 +160,8 @@ static inline void toa_table_look(const toa_table *table, uint64_t hash, bool op
     if (!toa_search_over(&at)) {
         toa_fetch_(&table->slots[toa_search_next(&at)]);
     } else if (opens) {
-        toa_fetch_(&table->slots[toa_table_claim_(table, hash, now, ttl).place]);
+        const toa_vacancy vacancy = toa_table_claim_(table, hash, now, ttl);
+        toa_fetch_(&table->slots[toa_vacancy_place(&vacancy)]);
     }
 }
 
@@ -169,82 +174,113 @@ static inline bool toa_later_than_(const toa_table *table, size_t bucket, size_t
     return ticks == 0 ? toa_table_time_(table, bucket * TOA_BUCKET_RECORDS + i) > time : ticks > 0;
 }
 
-/* Puts record `i` of a bucket, which has or has not been there, where its new time belongs: behind
- * all others of its kind, unless a time is written again. */
-TOA_INLINE void toa_order_write_(toa_table *table, size_t index, size_t i, bool was_there,
-                                 toa_rank to)
+/* A bucket's order and what is counted of it, while a record is taken out and put in. */
+typedef struct toa_order {
+    uint32_t order;
+    unsigned n;
+    unsigned n_pending;
+} toa_order;
+
+/* Puts record `i` of a bucket where its time belongs: behind all others of its kind, unless a time
+ * is written again. */
+TOA_INLINE void toa_order_put_(toa_table *table, size_t index, size_t i, toa_order others,
+                               toa_rank to)
 {
     toa_bucket *bucket = &table->buckets[index];
-    uint32_t order = bucket->order;
-    unsigned n = bucket->n;
-    unsigned n_pending = bucket->n_pending;
-    if (was_there) { /* nearly always as the first: it was claimed */
-        const unsigned rank = toa_order_record_(order, 0) == i ? 0 : toa_order_rank_(order, i);
-        order = rank == 0 ? order >> 4 : toa_order_without_(order, rank);
-        n_pending -= rank < n_pending;
-        n--;
-    }
-    const unsigned first = to.mapping ? n_pending : 0;
-    unsigned rank = to.mapping ? n : n_pending;
+    const unsigned first = to.mapping ? others.n_pending : 0;
+    unsigned rank = to.mapping ? others.n : others.n_pending;
     if (to.at >= table->newest) {
         table->newest = to.at;
     } else {
         while (rank != first &&
-               toa_later_than_(table, index, toa_order_record_(order, rank - 1), to.at)) {
+               toa_later_than_(table, index, toa_order_record_(others.order, rank - 1), to.at)) {
             rank--;
         }
     }
-    bucket->order = toa_order_with_(order, rank, i);
+    bucket->order = toa_order_with_(others.order, rank, i);
     bucket->ticks[i] = toa_tick(to.at);
-    bucket->n = (uint8_t)(n + 1);
-    bucket->n_pending = (uint8_t)(n_pending + !to.mapping);
+    bucket->n = (uint8_t)(others.n + 1);
+    bucket->n_pending = (uint8_t)(others.n_pending + !to.mapping);
     if (table->hold == TOA_HOLD_CONNECTION) {
         bucket->held = (uint8_t)((bucket->held & ~(1U << i)) | (unsigned)to.held << i);
     }
 }
 
-/* What is kept beside a record that was put at a place, which readers find by its tag. */
-TOA_INLINE void toa_note_(toa_table *table, toa_place place, uint64_t hash, toa_rank rank)
+/* The order without record `i`, which has or has not been there. */
+static inline toa_order toa_order_others_(const toa_bucket *bucket, size_t i, bool was_there)
 {
-    const size_t index = place / TOA_BUCKET_RECORDS;
-    const unsigned i = place % TOA_BUCKET_RECORDS;
-    const uint64_t tags = toa_tags_(table, index);
-    const uint64_t others = tags & ~(UINT64_C(0xff) << 8 * i);
-
-    if (tags !=
-        (others | toa_tag_(hash) << 8 * i)) { /* else readers need not fetch the line anew */
-        atomic_store_explicit(&table->tags[index], others | toa_tag_(hash) << 8 * i,
-                              memory_order_release);
+    toa_order others = {bucket->order, bucket->n, bucket->n_pending};
+    if (was_there) {
+        const unsigned rank = toa_order_rank_(others.order, i);
+        others.order = toa_order_without_(others.order, rank);
+        others.n_pending -= rank < others.n_pending;
+        others.n--;
     }
-    table->buckets[index].ids[i] = toa_id_(hash);
-    toa_order_write_(table, index, i, others != tags, rank);
+    return others;
+}
+
+/* The order of a full bucket without its first. */
+static inline toa_order toa_order_behind_first_(const toa_bucket *bucket)
+{
+    return (toa_order){bucket->order >> 4, TOA_BUCKET_RECORDS - 1,
+                       bucket->n_pending - (unsigned)(bucket->n_pending != 0)};
+}
+
+/* A bucket's tags with that of this hash for record `i`. */
+static inline uint64_t toa_tags_with_(uint64_t tags, size_t i, uint64_t hash)
+{
+    return tags ^ (((tags >> 8 * i) ^ toa_tag_(hash)) & 0xff) << 8 * i;
 }
 
 /* Puts a record at a place. */
 static inline void toa_table_write(toa_table *table, toa_place place, uint64_t hash,
                                    const toa_record *record)
 {
-    toa_slot_write(&table->slots[place], &table->rests[place], table->n_written++, record);
-    toa_note_(table, place, hash, toa_record_rank(record, table->hold));
-}
-
-/* The same, as toa_pack_syn packed it: it has no rest. */
-TOA_INLINE void toa_table_write_syn(toa_table *table, toa_place place, uint64_t hash,
-                                    const toa_packed *packed)
-{
-    toa_slot_put_(&table->slots[place], NULL, table->n_written++, packed, NULL);
-    toa_note_(table, place, hash, toa_packed_rank(packed, table->hold));
-}
-
-/* Remembers that the record at this place is about to be pushed out. */
-static inline void toa_table_lose(toa_table *table, toa_place place, toa_worth worth)
-{
     const size_t index = place / TOA_BUCKET_RECORDS;
     const size_t i = place % TOA_BUCKET_RECORDS;
+    const uint64_t before = toa_tags_(table, index);
+    const uint64_t tags = toa_tags_with_(before, i, hash);
+    const bool was_there = (before >> 8 * i & 0xff) != 0;
+    toa_slot_write(&table->slots[place], &table->rests[place], table->n_written++, record);
+    if (tags != before) { /* else readers need not fetch the line anew */
+        atomic_store_explicit(&table->tags[index], tags, memory_order_release);
+    }
+    table->buckets[index].ids[i] = toa_id_(hash);
+    toa_order_put_(table, index, i, toa_order_others_(&table->buckets[index], i, was_there),
+                   toa_record_rank(record, table->hold));
+}
+
+/* Puts a new flow at its place: see toa_slot_write_syn. */
+TOA_INLINE void toa_table_write_syn(toa_table *table, const toa_vacancy *vacancy, uint64_t hash,
+                                    const toa_segment *syn, const toa_sighting *taught,
+                                    toa_time now, uint64_t serial)
+{
+    const size_t index = vacancy->bucket;
+    const size_t i = vacancy->record;
+    const bool mapping = taught != NULL;
+    const toa_rank rank = {.at = now, .mapping = mapping, .held = mapping};
     toa_bucket *bucket = &table->buckets[index];
-    const uint32_t name = toa_name_of_(toa_tags_(table, index) >> i * 8 & 0xff, bucket->ids[i]);
+    toa_slot_write_syn(&table->slots[toa_vacancy_place(vacancy)], table->n_written++, syn, taught,
+                       now, serial);
+    atomic_store_explicit(&table->tags[index], toa_tags_with_(toa_tags_(table, index), i, hash),
+                          memory_order_release);
+    bucket->ids[i] = toa_id_(hash);
+    toa_order_put_(table, index, i,
+                   vacancy->worth >= TOA_WORTH_PENDING
+                       ? toa_order_behind_first_(bucket)
+                       : toa_order_others_(bucket, i, vacancy->worth != TOA_WORTH_FREE),
+                   rank);
+}
+
+/* Remembers who is about to be pushed out of a place. */
+static inline void toa_table_lose(toa_table *table, const toa_vacancy *vacancy)
+{
+    toa_bucket *bucket = &table->buckets[vacancy->bucket];
+    const uint64_t tag = toa_tags_(table, vacancy->bucket) >> 8 * vacancy->record & 0xff;
+    const uint32_t name = toa_name_of_(tag, bucket->ids[vacancy->record]);
     const uint64_t n_lost = atomic_load_explicit(&table->n_lost, memory_order_relaxed);
-    atomic_store_explicit(worth == TOA_WORTH_MAPPING ? &bucket->lost_mapping : &bucket->lost_other,
+    atomic_store_explicit(vacancy->worth == TOA_WORTH_MAPPING ? &bucket->lost_mapping
+                                                              : &bucket->lost_other,
                           name, memory_order_relaxed);
     atomic_store_explicit(&table->n_lost, n_lost + 1, memory_order_relaxed);
 }

@@ -20,12 +20,17 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Inlined however large it is: of a flood of SYNs, saving registers was a tenth. */
+/* Inlined however large it is: of a flood of SYNs, saving registers was a tenth. And what is rare,
+ * beside what is not: inlined, it takes the registers. */
 #ifdef __GNUC__
 #define TOA_INLINE static inline __attribute__((always_inline))
+#define TOA_RARE   static __attribute__((noinline))
 #else
 #define TOA_INLINE static inline
+#define TOA_RARE   static
 #endif
+
+static const toa_endpoint toa_nobody;
 
 /* How far a flow has come. */
 enum {
@@ -217,33 +222,27 @@ static inline void toa_pack_(const toa_record *record, toa_packed *out)
     out->bits = toa_bits_of_(record);
 }
 
-/* Puts a record into a slot, as it was packed, and its rest from the record, which may be NULL
- * where there is none. `n` is the number of the write, one more with each, so that the count need
- * not be fetched from the slot, which may be far. The writer's. */
-TOA_INLINE void toa_slot_put_(toa_slot *slot, toa_slot_rest *rest, uint32_t n,
-                              const toa_packed *packed, const toa_record *record)
-{
-    atomic_store_explicit(&slot->seq, 2 * n + 1, memory_order_relaxed);
-    toa_put_(&slot->words[0], packed->words[0]);
-    toa_put_(&slot->words[1], packed->words[1]);
-    toa_put_(&slot->words[2], packed->words[2]);
-    toa_put_(&slot->words[3], packed->words[3]);
-    toa_put_(&slot->words[4], packed->words[4]);
-    toa_put_(&slot->words[5], packed->words[5]);
-    toa_put_(&slot->words[6], packed->words[6]);
-    atomic_store_explicit(&slot->bits, packed->bits, memory_order_release);
-    if (record != NULL && toa_bits_rest_(packed->bits)) {
-        toa_rest_write_(rest, record);
-    }
-    atomic_store_explicit(&slot->seq, 2 * n + 2, memory_order_release);
-}
-
+/* Puts a record into a slot, and its rest, if it has one. `n` is the number of the write, one more
+ * with each, so that the count need not be fetched from the slot, which may be far. The writer's.
+ */
 static inline void toa_slot_write(toa_slot *slot, toa_slot_rest *rest, uint32_t n,
                                   const toa_record *record)
 {
     toa_packed packed;
     toa_pack_(record, &packed);
-    toa_slot_put_(slot, rest, n, &packed, record);
+    atomic_store_explicit(&slot->seq, 2 * n + 1, memory_order_relaxed);
+    toa_put_(&slot->words[0], packed.words[0]);
+    toa_put_(&slot->words[1], packed.words[1]);
+    toa_put_(&slot->words[2], packed.words[2]);
+    toa_put_(&slot->words[3], packed.words[3]);
+    toa_put_(&slot->words[4], packed.words[4]);
+    toa_put_(&slot->words[5], packed.words[5]);
+    toa_put_(&slot->words[6], packed.words[6]);
+    atomic_store_explicit(&slot->bits, packed.bits, memory_order_release);
+    if (toa_bits_rest_(packed.bits)) {
+        toa_rest_write_(rest, record);
+    }
+    atomic_store_explicit(&slot->seq, 2 * n + 2, memory_order_release);
 }
 
 /* ---- What is plain --------------------------------------------------------------------------- */
@@ -256,30 +255,29 @@ static inline bool toa_endpoint_plain(const toa_endpoint *endpoint)
     return memcmp(&endpoint->version, toa_forms_[TOA_FORM_PLAIN_], sizeof toa_forms_[0]) == 0;
 }
 
-/* The flow between two plain endpoints that a SYN opened at `now`, packed without a record. */
-static inline void toa_pack_syn(const toa_endpoint *fake, const toa_endpoint *server, uint32_t isn,
-                                uint32_t syn_data_len, toa_time now, uint64_t serial,
-                                toa_packed *out)
+/* toa_slot_write of the record that a SYN between two plain endpoints opens, and that this option
+ * of it taught, which names a plain client; NULL: none did. The record has no rest. */
+TOA_INLINE void toa_slot_write_syn(toa_slot *slot, uint32_t n, const toa_segment *syn,
+                                   const toa_sighting *taught, toa_time now, uint64_t serial)
 {
-    out->words[0] = toa_pair_(toa_bytes4_(fake->ip), toa_ports_(fake, server));
-    out->words[1] = toa_bytes4_(server->ip);
-    out->words[2] = 0;
-    out->words[3] = toa_pair_(isn, syn_data_len);
-    out->words[4] = (uint64_t)now;
-    out->words[5] = 0;
-    out->words[6] = serial << 8;
-    out->bits = TOA_FORM_PLAIN_ << TOA_AT_FAKE_ | TOA_FORM_PLAIN_ << TOA_AT_SERVER_ |
-                RECORD_SYN_SEEN << TOA_AT_STATE_ | TOA_PENDING << TOA_AT_REASON_;
-}
+    const toa_endpoint *client = taught == NULL ? &toa_nobody : &taught->client;
+    const uint64_t kind = taught == NULL ? 0 : taught->kind;
+    const uint32_t opened = TOA_FORM_PLAIN_ << TOA_AT_FAKE_ | TOA_FORM_PLAIN_ << TOA_AT_SERVER_ |
+                            RECORD_SYN_SEEN << TOA_AT_STATE_ | TOA_PENDING << TOA_AT_REASON_;
+    const uint32_t named = TOA_FORM_PLAIN_ << TOA_AT_CLIENT_ | TOA_CARRIER_SYN << TOA_AT_CARRIER_;
 
-/* And that the SYN taught this client, plain too, by an option of this kind. */
-static inline void toa_pack_client(const toa_endpoint *client, uint8_t kind, toa_packed *out)
-{
-    out->words[1] |= (uint64_t)toa_bytes4_(client->ip) << 32;
-    out->words[2] = (uint64_t)client->port << 32;
-    out->words[5] = out->words[4];
-    out->words[6] |= kind;
-    out->bits |= TOA_FORM_PLAIN_ << TOA_AT_CLIENT_ | TOA_CARRIER_SYN << TOA_AT_CARRIER_;
+    atomic_store_explicit(&slot->seq, 2 * n + 1, memory_order_relaxed);
+    toa_put_(&slot->words[0],
+             toa_pair_(toa_bytes4_(syn->source.ip), toa_ports_(&syn->source, &syn->destination)));
+    toa_put_(&slot->words[1], toa_pair_(toa_bytes4_(syn->destination.ip), toa_bytes4_(client->ip)));
+    toa_put_(&slot->words[2], toa_pair_(0, client->port));
+    toa_put_(&slot->words[3], toa_pair_(syn->seq, syn->data_len));
+    toa_put_(&slot->words[4], (uint64_t)now);
+    toa_put_(&slot->words[5], taught == NULL ? 0 : (uint64_t)now);
+    toa_put_(&slot->words[6], kind | serial << 8);
+    atomic_store_explicit(&slot->bits, taught == NULL ? opened : opened | named,
+                          memory_order_release);
+    atomic_store_explicit(&slot->seq, 2 * n + 2, memory_order_release);
 }
 
 /* A copy of what is in a slot that was written. Any thread. By words, and not in a loop, because

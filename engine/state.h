@@ -6,13 +6,6 @@
 
 #include "table.h"
 
-/* For what is rare, beside what is not: inlined, it takes the registers. */
-#ifdef __GNUC__
-#define TOA_RARE __attribute__((noinline))
-#else
-#define TOA_RARE
-#endif
-
 /* A segment that toa_engine_expect was told of. */
 typedef struct toa_expected {
     toa_endpoint source;
@@ -43,10 +36,9 @@ struct toa_engine {
  * rep stos, gcc 12 at -O2): cleared so, an event, an answer and a record were a fifth of the time
  * of a frame and of a lookup.
  */
-static const toa_endpoint toa_nobody;
-
 static inline void toa_mapping_clear(toa_mapping *mapping)
 {
+    static_assert(TOA_CARRIER_NONE == 0, "no mapping is all zeros");
     memset(mapping, 0, sizeof *mapping);
 }
 

@@ -84,11 +84,14 @@ static size_t oldest_expired(const toa_table *table, size_t index, toa_time now,
     return TOA_BUCKET_RECORDS;
 }
 
-static toa_offer offer_of(const toa_table *table, size_t index, toa_time now, toa_time ttl)
+static toa_offer offer_of(const toa_table *table, size_t index, unsigned second, toa_time now,
+                          toa_time ttl)
 {
+    const toa_bucket *bucket = &table->buckets[index];
     const size_t i = oldest_expired(table, index, now, ttl);
-    return i == TOA_BUCKET_RECORDS ? toa_offer_first_(table, index, toa_tick(now))
-                                   : toa_offer_(table, index, i, TOA_WORTH_EXPIRED, toa_tick(now));
+    return i == TOA_BUCKET_RECORDS
+               ? toa_offer_first_(bucket, second, toa_tick(now))
+               : toa_offer_(bucket, second, i, TOA_WORTH_EXPIRED, toa_tick(now));
 }
 
 /* Free places in a bucket from which on it is taken without a look at the other. */
@@ -100,8 +103,8 @@ toa_vacancy toa_table_claim_(const toa_table *table, uint64_t hash, toa_time now
     uint64_t free[2] = {toa_lanes_free_(toa_tags_(table, buckets[0])),
                         toa_lanes_free_(toa_tags_(table, buckets[1]))};
     if ((free[0] | free[1]) == 0) {
-        return toa_offer_take_(offer_of(table, buckets[0], now, ttl),
-                               offer_of(table, buckets[1], now, ttl));
+        return toa_offer_take_(buckets[0], buckets[1], offer_of(table, buckets[0], 0, now, ttl),
+                               offer_of(table, buckets[1], 1, now, ttl));
     }
     const uint64_t preferred = UINT64_C(0x80) << toa_preferred_record_(hash) * 8;
     const unsigned n_free[2] = {toa_lanes_count_(free[0]), toa_lanes_count_(free[1])};
@@ -110,8 +113,8 @@ toa_vacancy toa_table_claim_(const toa_table *table, uint64_t hash, toa_time now
         i = 0;
         free[0] = preferred;
     }
-    return (toa_vacancy){.place = buckets[i] * TOA_BUCKET_RECORDS + toa_lane_take_(&free[i]),
-                         .worth = TOA_WORTH_FREE};
+    return (toa_vacancy){
+        .bucket = buckets[i], .record = toa_lane_take_(&free[i]), .worth = TOA_WORTH_FREE};
 }
 
 /* ---- Who was pushed out ---------------------------------------------------------------------- */

@@ -37,7 +37,7 @@ inline store(at, what, is_release)
     n++
 }
 
-/* toa_slot_put_, for records 0, 1, 2, ... of which the even ones have a rest. */
+/* toa_slot_write, for records 0, 1, 2, ... of which the even ones have a rest. */
 inline log_write(record)
 {
     store(SEQ, 2 * record + 1, false);

@@ -30,7 +30,7 @@ void harness(void)
     buckets[0].order = 0;
     buckets[0].held = nondet_bool() ? 1 : 0;
     const bool goes = buckets[0].held == 0 && age >= (uint64_t)ttl;
-    ASSERT(offer_of(&table, 0, now, ttl).value >> 40 ==
+    ASSERT(offer_of(&table, 0, 0, now, ttl) >> 48 ==
            (goes ? TOA_WORTH_EXPIRED : TOA_WORTH_MAPPING));
     ASSERT(!goes || toa_may_expire_(&buckets[0], toa_tick(now), ttl));
 }

@@ -48,6 +48,8 @@ static void write_place(const toa_slot *slots, const toa_slot *slot)
 #define toa_packed_rank                       rank_of_place
 #define toa_record_rank(record, hold)         ((void)(record), (void)(hold), written)
 #define toa_slot_write(slot, rest, n, record) write_place(table->slots, slot)
+#define toa_slot_write_syn(slot, n, syn, taught, now, serial)                                      \
+    ((void)(syn), (void)(serial), write_place(table->slots, slot))
 #include "../engine/table.c"
 
 static toa_bucket buckets[BUCKETS];

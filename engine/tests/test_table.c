@@ -94,9 +94,10 @@ static toa_place find(const toa_table *table, uint64_t hash, const toa_endpoint 
 static toa_place claim(const toa_table *table, uint64_t hash, toa_time now, toa_time ttl,
                        toa_worth *worth)
 {
-    toa_vacancy vacancy = toa_table_claim(table, hash, now, ttl);
+    toa_search search = toa_search_begin(table, hash);
+    toa_vacancy vacancy = toa_table_claim(table, &search, hash, now, ttl);
     *worth = vacancy.worth;
-    return vacancy.place;
+    return toa_vacancy_place(&vacancy);
 }
 
 /* ---- Replacement, on the table itself -------------------------------------------------------- */
