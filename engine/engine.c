@@ -122,8 +122,7 @@ const char *toa_carrier_name(toa_carrier carrier)
         return "ack";
     case TOA_CARRIER_DATA:
         return "data";
-    case TOA_CARRIER_NONE:
-    default:
+    default: /* TOA_CARRIER_NONE, or none of them */
         return "-";
     }
 }
@@ -275,7 +274,8 @@ static toa_word heed(passage *at, toa_word otherwise)
 /*
  * A TOA where none counts, which names another client than the SYN alone did. A client whose SYN
  * carries a forged option can spoil the place where the load balancer's own counts: by a second SYN
- * or a FIN that the server's TCP ignores. So the SYN's word is not enough any more.
+ * or a FIN that the server's TCP ignores. So the SYN's word is not enough any more. Its source is
+ * that of the SYN, which was trusted.
  */
 static void contradict(passage *at)
 {
@@ -286,8 +286,7 @@ static void contradict(passage *at)
     bool closed = (record->state & (RECORD_CLOSED | RECORD_CLOSED_WILD)) == RECORD_CLOSED;
     if (closed || record->client.version == 0 || record->carrier != TOA_CARRIER_SYN ||
         (record->state & RECORD_CONTRADICTED) != 0 ||
-        toa_endpoint_equal(&record->client, &at->sighted.client) ||
-        !source_trusted(&at->engine->config, &at->segment->source)) {
+        toa_endpoint_equal(&record->client, &at->sighted.client)) {
         return;
     }
     at->event->former = record_mapping(record);
