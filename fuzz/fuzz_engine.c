@@ -54,7 +54,7 @@ struct trial {
     unsigned n_segments; /* so far */
 };
 
-enum { N_FAKES = 4, N_SERVERS = 3, SEGMENTS_MAX = 300 };
+enum { N_FAKES = 4, N_SERVERS = 4, SEGMENTS_MAX = 300, HINTS_MAX = 40 };
 
 /* Of each four fakes two are IPv4, one is IPv6 and one is IPv4 in IPv6 form. */
 static toa_endpoint fake_of(unsigned i)
@@ -77,10 +77,17 @@ static bool is_mapped(const toa_endpoint *endpoint)
     return endpoint->version == 6 && endpoint->ip[10] == 0xff;
 }
 
-static toa_endpoint server_of(unsigned i)
+/* The servers of a fake: three of IPv4, and for an IPv6 fake two that begin as the first does, and
+ * are of IPv6. */
+static toa_endpoint server_of(const toa_endpoint *fake, unsigned i)
 {
     toa_endpoint server = {
-        .ip = {192, 0, 2, 1}, .port = (uint16_t)(443 + i), .version = 4, .has_port = 1};
+        .ip = {192, 0, 2, 1}, .port = (uint16_t)(443 + i % 3), .version = 4, .has_port = 1};
+    if (fake->version == 6 && i >= 2) {
+        server.version = 6;
+        server.port = 443;
+        server.ip[15] = (uint8_t)i;
+    }
     return server;
 }
 
@@ -116,8 +123,9 @@ static void use_config(struct trial *trial, input *in)
     if ((modes >> 4) % 2 == 1) { /* only the first two servers are watched */
         trial->config.servers = trial->servers;
         trial->config.n_servers = 2;
+        const toa_endpoint fake = fake_of(0);
         for (unsigned i = 0; i < 2; i++) {
-            toa_endpoint server = server_of(i);
+            toa_endpoint server = server_of(&fake, i);
             trial->servers[i] = (toa_server){
                 .port_low = server.port, .port_high = server.port, .version = i == 0 ? 4 : 0};
             memcpy(trial->servers[i].ip, server.ip, i == 0 ? 4 : 0);
@@ -143,6 +151,12 @@ static void trial_open(struct trial *trial)
     must(toa_engine_init(trial->memory, toa_engine_size(1) - 1, &trial->config) == NULL &&
              toa_engine_size(SIZE_MAX) == 0,
          "an engine without room");
+    toa_config wrong = trial->config;
+    wrong.dialects = NULL;
+    must(toa_engine_init(trial->memory, size, &wrong) == NULL, "an engine without dialects");
+    wrong = trial->config;
+    wrong.ttl = 0;
+    must(toa_engine_init(trial->memory, size, &wrong) == NULL, "an engine without a ttl");
     trial->model = model_open(&trial->config);
 }
 
@@ -314,7 +328,7 @@ static toa_segment make_segment(const struct trial *trial, input *in, unsigned o
     unsigned who = take(in);
     unsigned where = take(in);
     toa_endpoint fake = fake_of(trial->tiny ? who % 64 : who % 8);
-    toa_endpoint server = server_of((who >> 6) % N_SERVERS);
+    toa_endpoint server = server_of(&fake, (who >> 6) % N_SERVERS);
     bool back = where >= 0xf0; /* from the server */
     toa_segment segment = {
         .source = back ? server : fake,
@@ -361,6 +375,9 @@ static void op_segment(struct trial *trial, input *in, unsigned op)
         compare_show_event(stderr, "model", &wanted);
     }
     must(word == got.verdict, "the verdict is not the event's");
+    const bool said = got.mapping.carrier != TOA_CARRIER_NONE;
+    must(said == (strcmp(toa_carrier_name((toa_carrier)got.mapping.carrier), "-") != 0),
+         "a carrier without a name");
     must(trial->tiny || compare_events(&got, &wanted), "another event than the model's");
     ask(trial, &fake, NULL, trial->now);
     ask(trial, &fake, &server, trial->now);
@@ -414,7 +431,7 @@ static void op_feed(struct trial *trial, input *in, unsigned op)
     uint8_t frame[IP_HEADER_MAX + TCP_HEADER + TOA_OPTIONS_MAX];
     size_t len;
     size_t cut;
-    const int link_type = op % 4 == 2 ? -1 : LINK_RAW_IP;
+    const int link_type = op % 4 >= 2 ? -1 : LINK_RAW_IP;
     toa_segment segment = make_segment(trial, in, take(in), options, &len, &cut);
     toa_segment parsed;
     toa_event got;
@@ -443,13 +460,14 @@ static void op_feed(struct trial *trial, input *in, unsigned op)
 /* Hints about what comes next, if nothing but segments does: nothing may depend on them. */
 static void op_hint(const struct trial *trial, const input *in, unsigned op)
 {
-    uint8_t options[8][TOA_OPTIONS_MAX];
-    toa_segment segments[8];
+    static const size_t most[] = {2, 4, 8, HINTS_MAX};
+    uint8_t options[HINTS_MAX][TOA_OPTIONS_MAX];
+    toa_segment segments[HINTS_MAX];
     input ahead = *in;
     size_t n = 0;
     size_t len;
     size_t cut;
-    while (n < 2 * (op % 4 + 1) && ahead.left != 0) {
+    while (n < most[op % 4] && ahead.left != 0) {
         unsigned next = take(&ahead);
         segments[n] = make_segment(trial, &ahead, next, options[n], &len, &cut);
         n++;
@@ -495,7 +513,7 @@ static void op_ask(const struct trial *trial, input *in)
     unsigned who = take(in);
     unsigned when = take(in);
     toa_endpoint fake = fake_of(trial->tiny ? who % 64 : who % 8);
-    toa_endpoint server = server_of((who >> 6) % N_SERVERS);
+    toa_endpoint server = server_of(&fake, (who >> 6) % N_SERVERS);
     toa_time now = trial->now;
     if (when < 0x80 && now <= INT64_MAX - TOA_TTL_DEFAULT) {
         now += when % 2 == 0 ? (toa_time)when : TOA_TTL_DEFAULT - when / 2 % 2;
@@ -505,11 +523,13 @@ static void op_ask(const struct trial *trial, input *in)
 
 static void op_ask_all(const struct trial *trial)
 {
+    const toa_endpoint nobody = {.version = 0};
+    ask(trial, &nobody, NULL, trial->now);
     for (unsigned f = 0; f < (trial->tiny ? 64 : 8); f++) {
         toa_endpoint fake = fake_of(f);
         ask(trial, &fake, NULL, trial->now);
         for (unsigned s = 0; s < N_SERVERS; s++) {
-            toa_endpoint server = server_of(s);
+            toa_endpoint server = server_of(&fake, s);
             ask(trial, &fake, &server, trial->now);
         }
     }
