@@ -17,14 +17,17 @@
 /* How long who wants a reload waits for it. */
 enum { RELOAD_PATIENCE_MS = 20000 };
 
+/* How often the host's addresses are looked at when a wildcard is listened on. */
+#define RENEW TOA_SECOND
+
 enum { EVENT_END, EVENT_RELOAD, EVENT_READABLE, EVENT_CHANGED, EVENT_CONTROL };
 enum { N_EVENTS = EVENT_CONTROL + TOA_CONTROL_POLLS };
 
 typedef struct service {
     toa_service base;
-    WSAEVENT readable;   /* a socket is */
-    HANDLE changed;      /* a frame came while questions wait */
-    uint32_t n_selected; /* sockets with a lower number are waited for */
+    WSAEVENT readable; /* a socket is */
+    HANDLE changed;    /* a frame came while questions wait */
+    toa_time renew_at; /* when the host's addresses are looked at again */
 } service;
 
 /* ---- What others tell it -----------------------------------------------------------------------
@@ -105,9 +108,20 @@ static toa_time clock_now(void)
            now.QuadPart % frequency.QuadPart * TOA_SECOND / frequency.QuadPart;
 }
 
-static DWORD timeout(const service *self, bool more)
+static toa_time deadline_of(const service *self)
 {
     toa_time deadline = toa_service_deadline(&self->base);
+    for (size_t i = 0; i < self->base.n_sockets; i++) {
+        if (self->base.sockets[i].wildcard && self->renew_at < deadline) {
+            deadline = self->renew_at;
+        }
+    }
+    return deadline;
+}
+
+static DWORD timeout(const service *self, bool more)
+{
+    toa_time deadline = deadline_of(self);
     toa_time now = clock_now();
     if (more || deadline <= now) {
         return 0;
@@ -116,18 +130,22 @@ static DWORD timeout(const service *self, bool more)
     return deadline == INT64_MAX ? INFINITE : left > INT32_MAX ? INT32_MAX : (DWORD)left;
 }
 
-/* Those that are new. */
-static bool select_sockets(service *self)
+/* Those that are new, and those that have to follow the host's addresses. */
+static bool keep_sockets(service *self)
 {
+    toa_time now = clock_now();
+    bool is_time = self->renew_at <= now;
+    self->renew_at = is_time ? now + RENEW : self->renew_at;
     for (size_t i = 0; i < self->base.n_sockets; i++) {
-        const toa_socket *one = &self->base.sockets[i];
-        if (one->number >= self->n_selected &&
-            WSAEventSelect((SOCKET)one->fd, self->readable, FD_READ) != 0) {
+        toa_socket *one = &self->base.sockets[i];
+        if (is_time) {
+            toa_socket_renew(one);
+        }
+        if (!toa_socket_select(one, self->readable)) {
             toa_complain("a socket cannot be waited for (%d)", WSAGetLastError());
             return false;
         }
     }
-    self->n_selected = self->base.next_number;
     return true;
 }
 
@@ -159,7 +177,7 @@ static void run(service *self)
             reload(self); /* last: it may change the sockets */
         }
         toa_service_answer_control(&self->base, clock_now()); /* likewise */
-        (void)select_sockets(self);
+        (void)keep_sockets(self);
         woken = WaitForMultipleObjects(n, events, FALSE, timeout(self, more));
     }
 }
@@ -176,7 +194,7 @@ static bool start(service *self, toa_serve_watcher *watcher)
         toa_complain("the system gives no events");
         return false;
     }
-    if (!toa_service_sockets(&self->base, config) || !select_sockets(self)) {
+    if (!toa_service_sockets(&self->base, config) || !keep_sockets(self)) {
         watcher->no_socket = true;
         return false;
     }

@@ -88,8 +88,8 @@ static const toa_socket *find_socket(const service *self, const toa_endpoint *at
 
 bool toa_service_sockets(service *self, const toa_service_config *config)
 {
-    toa_socket opened[TOA_CONFIG_LISTENS] = {{.fd = -1}};
-    toa_socket kept[TOA_CONFIG_LISTENS] = {{.fd = -1}};
+    toa_socket opened[TOA_CONFIG_LISTENS] = {{.number = 0}};
+    toa_socket kept[TOA_CONFIG_LISTENS] = {{.number = 0}};
     char error[TOA_SOCKET_ERROR];
     size_t n_opened = 0;
     size_t n_kept = 0;

@@ -2,7 +2,9 @@
  * sockets.h - the UDP sockets of the service: opening them, and datagrams many at a time.
  *
  * A socket on a wildcard address (0.0.0.0, [::]) answers from the address that was asked, as
- * docs/PROTOCOL.md demands; the others cannot do otherwise.
+ * docs/PROTOCOL.md demands; the others cannot do otherwise. On Linux (sockets.c) the kernel tells
+ * which that was, and is told it with each answer. On Windows (sockets_windows.c) a wildcard is a
+ * socket of the system's for each address that the host has, and follows when these change.
  */
 #ifndef TOA_SERVICE_SOCKETS_H
 #define TOA_SERVICE_SOCKETS_H
@@ -11,19 +13,37 @@
 
 enum { TOA_SOCKET_ERROR = 256, TOA_BATCH = 64 };
 
+#ifdef _WIN32
+typedef struct toa_locals toa_locals;
+#endif
+
 typedef struct toa_socket {
+#ifdef _WIN32
+    toa_locals *locals; /* the system's: one, or one for each address */
+#else
     int fd;
+    bool cuts; /* the kernel cuts a message into datagrams, when told to (UDP_SEGMENT) */
+#endif
     toa_endpoint at;    /* as it was asked for; port 0 means any */
     toa_endpoint bound; /* with the port that it has */
     uint32_t number;    /* never used again in this process */
     bool wildcard;
-    bool cuts; /* the kernel cuts a message into datagrams, when told to (UDP_SEGMENT) */
 } toa_socket;
 
 /* Opens and binds. On false `error` has one clause: what, and why. */
 bool toa_socket_open(toa_socket *out, const toa_endpoint *at, uint32_t number,
                      char error[TOA_SOCKET_ERROR]);
 void toa_socket_close(toa_socket *socket);
+
+#ifdef _WIN32
+/* Looks which addresses the host has now. A wildcard listens on those that have come, and no more
+ * on those that have gone, and says so. Not in the middle of a batch. */
+void toa_socket_renew(toa_socket *socket);
+
+/* Has `event` (a WSAEVENT) set when there is something to take: to be called when something was
+ * opened or renewed. False, with Winsock's last error. */
+bool toa_socket_select(toa_socket *socket, void *event);
+#endif
 
 /* Datagrams of one socket, taken and answered together. */
 typedef struct toa_batch toa_batch;

@@ -1,6 +1,7 @@
 /*
- * One datagram a call: Windows has no calls for many. A socket on a wildcard address could not
- * answer from the address that was asked, so there are none.
+ * One datagram a call: Windows has no calls for many. A wildcard is a socket for each address of
+ * the host, not one for all whose answers name their address (IP_PKTINFO): Wine takes that name and
+ * ignores it, so that nothing here could have tried it.
  */
 #include "sockets.h"
 
@@ -11,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "addresses_windows.h"
+#include "say.h"
 
 enum { SPACE = TOA_DATAGRAM_MAX + 1, RECEIVE_BUFFER = 4 * 1024 * 1024 };
 enum { SEND_TRIES = 3, SEND_WAIT_MS = 1 };
@@ -55,13 +59,21 @@ static toa_endpoint endpoint_of(const address *from)
     return endpoint;
 }
 
-/* ---- Opening --------------------------------------------------------------------------------- */
+/* A socket of the system's. */
+typedef struct local {
+    SOCKET fd; /* INVALID_SOCKET: this address cannot be listened on, and that was said */
+    toa_address at;
+    bool selected; /* the event is set for it */
+} local;
 
-static bool is_wildcard(const toa_endpoint *at)
-{
-    static const uint8_t zeros[16];
-    return memcmp(at->ip, zeros, sizeof zeros) == 0;
-}
+struct toa_locals {
+    size_t n;
+    size_t turn;       /* who is read first, the next time */
+    size_t n_left_out; /* addresses that are too many, as was said */
+    local all[TOA_ADDRESSES_MAX];
+};
+
+/* ---- One of the system's --------------------------------------------------------------------- */
 
 static bool set_options(SOCKET on, const toa_endpoint *at)
 {
@@ -85,6 +97,43 @@ static bool set_options(SOCKET on, const toa_endpoint *at)
     return true;
 }
 
+/* Opens and binds; *port is the one that it has. 0, or Winsock's error. */
+static int local_open(local *out, const toa_address *at, uint16_t *port)
+{
+    address bound;
+    toa_endpoint wanted = at->ip;
+    wanted.port = *port;
+    int len = address_of(&wanted, at->scope, &bound);
+    *out = (local){.fd = socket(bound.any.sa_family, SOCK_DGRAM, 0), .at = *at};
+    if (out->fd != INVALID_SOCKET && set_options(out->fd, &wanted) &&
+        bind(out->fd, &bound.any, len) == 0 && getsockname(out->fd, &bound.any, &len) == 0) {
+        *port = endpoint_of(&bound).port;
+        return 0;
+    }
+    int why = WSAGetLastError();
+    if (out->fd != INVALID_SOCKET) {
+        (void)closesocket(out->fd);
+        out->fd = INVALID_SOCKET;
+    }
+    return why;
+}
+
+static toa_endpoint local_endpoint(const toa_socket *socket, const local *one)
+{
+    toa_endpoint endpoint = one->at.ip;
+    endpoint.port = socket->bound.port;
+    endpoint.has_port = 1;
+    return endpoint;
+}
+
+/* ---- Opening --------------------------------------------------------------------------------- */
+
+static bool is_wildcard(const toa_endpoint *at)
+{
+    static const uint8_t zeros[16];
+    return memcmp(at->ip, zeros, sizeof zeros) == 0;
+}
+
 /* The system's sentence, without the end of its line. */
 static void describe(int code, char *out, size_t size)
 {
@@ -97,48 +146,176 @@ static void describe(int code, char *out, size_t size)
     out[len] = '\0';
 }
 
-static bool fail(char error[TOA_SOCKET_ERROR], const toa_endpoint *at, const char *why)
+static bool fail(char error[TOA_SOCKET_ERROR], const toa_endpoint *at, int code)
 {
     char text[TOA_ENDPOINT_TEXT];
+    char why[128] = "";
     (void)toa_endpoint_format(at, text);
-    (void)snprintf(error, TOA_SOCKET_ERROR, "cannot listen on %s: %s", text, why);
+    describe(code, why, sizeof why);
+    (void)snprintf(error, TOA_SOCKET_ERROR, "cannot listen on %s: %s (%d)", text, why, code);
     return false;
+}
+
+/* The addresses of the host that are meant. 0, or Windows' error. */
+static int list_addresses(const toa_endpoint *meant, toa_addresses *out)
+{
+    if (is_wildcard(meant)) {
+        return toa_addresses_list(meant->version, out);
+    }
+    out->n = 1;
+    out->n_left_out = 0;
+    out->all[0] = (toa_address){.ip = *meant};
+    out->all[0].ip.port = 0;
+    out->all[0].ip.has_port = 0;
+    return 0;
+}
+
+/* What the host has, but cannot be bound yet, is left to the next time. */
+static bool open_all(toa_socket *out, const toa_addresses *addresses, char error[TOA_SOCKET_ERROR])
+{
+    for (size_t i = 0; i < addresses->n; i++) {
+        local *next = &out->locals->all[out->locals->n];
+        int why = local_open(next, &addresses->all[i], &out->bound.port);
+        if (why == 0) {
+            out->locals->n++;
+        } else if (why != WSAEADDRNOTAVAIL || !out->wildcard) {
+            const toa_endpoint at = local_endpoint(out, next);
+            return fail(error, &at, why);
+        }
+    }
+    return true;
 }
 
 bool toa_socket_open(toa_socket *out, const toa_endpoint *at, uint32_t number,
                      char error[TOA_SOCKET_ERROR])
 {
-    char why[128] = "";
-    address bound;
-    int len = address_of(at, 0, &bound);
-    if (is_wildcard(at)) {
-        return fail(error, at,
-                    "name the addresses: on Windows an answer to any could come from another");
+    toa_addresses addresses;
+    toa_socket made = {.at = *at, .bound = *at, .number = number, .wildcard = is_wildcard(at)};
+    made.locals = calloc(1, sizeof *made.locals);
+    if (made.locals == NULL) {
+        return fail(error, at, WSA_NOT_ENOUGH_MEMORY);
     }
-    SOCKET opened = socket(bound.any.sa_family, SOCK_DGRAM, 0);
-    bool right = opened != INVALID_SOCKET && set_options(opened, at) &&
-                 bind(opened, &bound.any, len) == 0 && getsockname(opened, &bound.any, &len) == 0;
-    if (!right) {
-        int code = WSAGetLastError();
-        describe(code, why, sizeof why - 32);
-        (void)snprintf(why + strlen(why), 32, " (%d)", code);
-        if (opened != INVALID_SOCKET) {
-            (void)closesocket(opened);
-        }
+    int why = list_addresses(at, &addresses);
+    if (why != 0) {
+        toa_socket_close(&made);
         return fail(error, at, why);
     }
-    *out = (toa_socket){.fd = (int)opened, /* a handle has 32 bits at most */
-                        .at = *at,
-                        .bound = endpoint_of(&bound),
-                        .number = number};
+    if (!open_all(&made, &addresses, error)) {
+        toa_socket_close(&made);
+        return false;
+    }
+    if (made.locals->n == 0) {
+        toa_complain("the host has no address of this kind yet");
+    }
+    *out = made;
     return true;
 }
 
 void toa_socket_close(toa_socket *closed)
 {
-    if (closed->fd >= 0) {
-        (void)closesocket((SOCKET)closed->fd);
-        closed->fd = -1;
+    for (size_t i = 0; closed->locals != NULL && i < closed->locals->n; i++) {
+        if (closed->locals->all[i].fd != INVALID_SOCKET) {
+            (void)closesocket(closed->locals->all[i].fd);
+        }
+    }
+    free(closed->locals);
+    closed->locals = NULL;
+}
+
+bool toa_socket_select(toa_socket *socket, void *event)
+{
+    bool right = true;
+    for (size_t i = 0; i < socket->locals->n; i++) {
+        local *one = &socket->locals->all[i];
+        if (one->fd != INVALID_SOCKET && !one->selected) {
+            one->selected = WSAEventSelect(one->fd, event, FD_READ) == 0;
+            right = right && one->selected;
+        }
+    }
+    return right;
+}
+
+/* ---- Addresses that come and go -------------------------------------------------------------- */
+
+static bool has_address(const toa_addresses *addresses, const toa_address *one)
+{
+    for (size_t i = 0; i < addresses->n; i++) {
+        if (toa_address_equal(&addresses->all[i], one)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static local *find_local(const toa_socket *socket, const toa_address *at)
+{
+    for (size_t i = 0; i < socket->locals->n; i++) {
+        if (toa_address_equal(&socket->locals->all[i].at, at)) {
+            return &socket->locals->all[i];
+        }
+    }
+    return NULL;
+}
+
+static void close_gone(toa_socket *socket, const toa_addresses *now)
+{
+    char text[TOA_ENDPOINT_TEXT];
+    toa_locals *locals = socket->locals;
+    for (size_t i = locals->n; i-- > 0;) {
+        local *one = &locals->all[i];
+        if (has_address(now, &one->at)) {
+            continue;
+        }
+        if (one->fd != INVALID_SOCKET) {
+            const toa_endpoint at = local_endpoint(socket, one);
+            (void)toa_endpoint_format(&at, text);
+            toa_say("no longer listening on %s: the address has gone", text);
+            (void)closesocket(one->fd);
+        }
+        *one = locals->all[--locals->n];
+    }
+}
+
+static void open_come(toa_socket *socket, const toa_address *at)
+{
+    char text[TOA_SOCKET_ERROR];
+    local opened;
+    local *there = find_local(socket, at);
+    if (there != NULL && there->fd != INVALID_SOCKET) {
+        return;
+    }
+    int why = local_open(&opened, at, &socket->bound.port);
+    if (why == WSAEADDRNOTAVAIL || (why != 0 && there != NULL)) {
+        return;
+    }
+    if (there == NULL) {
+        there = &socket->locals->all[socket->locals->n++]; /* as many as are listed */
+    }
+    *there = opened;
+    const toa_endpoint endpoint = local_endpoint(socket, &opened);
+    if (why == 0) {
+        (void)toa_endpoint_format(&endpoint, text);
+        toa_say("listening on %s: the address has come", text);
+    } else {
+        (void)fail(text, &endpoint, why);
+        toa_complain("%s", text);
+    }
+}
+
+void toa_socket_renew(toa_socket *socket)
+{
+    toa_addresses now;
+    if (!socket->wildcard || list_addresses(&socket->at, &now) != 0) {
+        return;
+    }
+    close_gone(socket, &now);
+    for (size_t i = 0; i < now.n; i++) {
+        open_come(socket, &now.all[i]);
+    }
+    if (now.n_left_out != socket->locals->n_left_out) {
+        socket->locals->n_left_out = now.n_left_out;
+        toa_complain("%zu addresses of this host are too many, and not listened on",
+                     now.n_left_out);
     }
 }
 
@@ -146,6 +323,7 @@ void toa_socket_close(toa_socket *closed)
 
 struct toa_batch {
     const toa_socket *from;
+    const local *at[TOA_BATCH]; /* who was asked */
     address peers[TOA_BATCH];
     int peer_lens[TOA_BATCH];
     char bytes[TOA_BATCH][SPACE];
@@ -166,14 +344,15 @@ void toa_batch_free(toa_batch *batch)
 }
 
 /* Whether there is one. One that is too long is cut, and is an error here. */
-static bool receive(toa_batch *batch, size_t i)
+static bool receive(toa_batch *batch, size_t i, const local *from)
 {
     batch->peer_lens[i] = sizeof batch->peers[i];
-    int n = recvfrom((SOCKET)batch->from->fd, batch->bytes[i], SPACE, 0, &batch->peers[i].any,
-                     &batch->peer_lens[i]);
+    int n =
+        recvfrom(from->fd, batch->bytes[i], SPACE, 0, &batch->peers[i].any, &batch->peer_lens[i]);
     if (n < 0 && WSAGetLastError() != WSAEMSGSIZE) {
         return false;
     }
+    batch->at[i] = from;
     batch->lens[i] = n < 0 ? SPACE : (size_t)n;
     batch->answer_lens[i] = 0;
     return true;
@@ -181,8 +360,14 @@ static bool receive(toa_batch *batch, size_t i)
 
 size_t toa_batch_receive(toa_batch *batch, const toa_socket *from)
 {
+    toa_locals *locals = from->locals;
     batch->from = from;
-    for (batch->n = 0; batch->n < TOA_BATCH && receive(batch, batch->n); batch->n++) {
+    batch->n = 0;
+    for (size_t i = 0; i < locals->n && batch->n < TOA_BATCH; i++) {
+        const local *one = &locals->all[locals->turn++ % locals->n];
+        while (one->fd != INVALID_SOCKET && batch->n < TOA_BATCH && receive(batch, batch->n, one)) {
+            batch->n++;
+        }
     }
     return batch->n;
 }
@@ -190,7 +375,7 @@ size_t toa_batch_receive(toa_batch *batch, const toa_socket *from)
 const uint8_t *toa_batch_datagram(toa_batch *batch, size_t i, size_t *len, toa_peer *peer)
 {
     *peer = (toa_peer){.from = endpoint_of(&batch->peers[i]),
-                       .to = batch->from->bound,
+                       .to = local_endpoint(batch->from, batch->at[i]),
                        .socket = batch->from->number};
     if (batch->peers[i].any.sa_family == AF_INET6) {
         peer->scope = batch->peers[i].v6.sin6_scope_id;
@@ -209,10 +394,10 @@ void toa_batch_answered(toa_batch *batch, size_t i, size_t len)
     batch->answer_lens[i] = len;
 }
 
-static bool send_to(int fd, const void *bytes, size_t len, const address *to, int to_len)
+static bool send_to(const local *from, const void *bytes, size_t len, const address *to, int to_len)
 {
     for (int i = 0; i <= SEND_TRIES; i++) {
-        if (sendto((SOCKET)fd, bytes, (int)len, 0, &to->any, to_len) >= 0) {
+        if (sendto(from->fd, bytes, (int)len, 0, &to->any, to_len) >= 0) {
             return true;
         }
         if (WSAGetLastError() != WSAEWOULDBLOCK && WSAGetLastError() != WSAENOBUFS) {
@@ -226,12 +411,28 @@ static bool send_to(int fd, const void *bytes, size_t len, const address *to, in
 size_t toa_batch_send(toa_batch *batch, const toa_socket *to)
 {
     size_t n_lost = 0;
+    (void)to; /* each goes back where it came in */
     for (size_t i = 0; i < batch->n; i++) {
-        n_lost +=
-            batch->answer_lens[i] != 0 && !send_to(to->fd, batch->answers[i], batch->answer_lens[i],
-                                                   &batch->peers[i], batch->peer_lens[i]);
+        n_lost += batch->answer_lens[i] != 0 &&
+                  !send_to(batch->at[i], batch->answers[i], batch->answer_lens[i], &batch->peers[i],
+                           batch->peer_lens[i]);
     }
     return n_lost;
+}
+
+/* The one with the address that was asked; NULL: it has gone. Link-local ones are in the asker's
+ * zone. */
+static const local *asked_local(const toa_socket *socket, const toa_peer *peer)
+{
+    toa_address asked = {.ip = peer->to};
+    asked.ip.port = 0;
+    asked.ip.has_port = 0;
+    const local *one = find_local(socket, &asked);
+    if (one == NULL) {
+        asked.scope = peer->scope;
+        one = find_local(socket, &asked);
+    }
+    return one == NULL || one->fd == INVALID_SOCKET ? NULL : one;
 }
 
 bool toa_socket_send(const toa_socket *socket, const toa_peer *peer, const uint8_t *bytes,
@@ -239,5 +440,6 @@ bool toa_socket_send(const toa_socket *socket, const toa_peer *peer, const uint8
 {
     address to;
     int to_len = address_of(&peer->from, peer->scope, &to);
-    return send_to(socket->fd, bytes, len, &to, to_len);
+    const local *from = asked_local(socket, peer);
+    return from != NULL && send_to(from, bytes, len, &to, to_len);
 }
