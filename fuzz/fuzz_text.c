@@ -167,6 +167,21 @@ static void check_endpoint(const input *in)
     }
 }
 
+/* Of the addresses that differ from a prefix in one bit, it has those that do so behind its end. */
+static void check_neighbours(const toa_prefix *prefix)
+{
+    toa_endpoint endpoint = {.version = prefix->version};
+    for (unsigned bit = 0; bit < (prefix->version == 4 ? 32 : 128); bit++) {
+        memcpy(endpoint.ip, prefix->ip, sizeof endpoint.ip);
+        endpoint.ip[bit / 8] ^= (uint8_t)(0x80U >> bit % 8);
+        must(toa_prefix_contains(prefix, &endpoint) == (bit >= prefix->bits), "one bit away");
+    }
+    memcpy(endpoint.ip, prefix->ip, sizeof endpoint.ip);
+    must(toa_prefix_contains(prefix, &endpoint), "a prefix without its own address");
+    endpoint.version = prefix->version == 4 ? 6 : 4;
+    must(!toa_prefix_contains(prefix, &endpoint), "of the other version");
+}
+
 static void check_prefix(const input *in)
 {
     toa_prefix prefix;
@@ -183,6 +198,7 @@ static void check_prefix(const input *in)
         must(len == strlen(text) && len < sizeof text, "the length of a written prefix");
         must(toa_prefix_parse(text, len, &expected) == NULL, "a written prefix is refused");
         must(memcmp(&prefix, &expected, sizeof prefix) == 0, "a written prefix means another");
+        check_neighbours(&prefix);
     }
 }
 
@@ -200,6 +216,26 @@ static size_t servers_format(const toa_server *servers, size_t n, char *out, siz
                         servers[i].port_low, servers[i].port_high);
     }
     return (size_t)len;
+}
+
+/* A server has its lowest and highest port, and no port beside them, at its own address or any. */
+static void check_server(const toa_server *server)
+{
+    const bool any = server->version == 0;
+    toa_endpoint endpoint = {.version = any ? 4 : server->version, .has_port = 1};
+    memcpy(endpoint.ip, server->ip, sizeof endpoint.ip);
+    endpoint.port = server->port_low;
+    must(toa_server_contains(server, &endpoint), "port_low");
+    endpoint.port--;
+    must(server->port_low == 0 || !toa_server_contains(server, &endpoint), "below port_low");
+    endpoint.port = server->port_high;
+    must(toa_server_contains(server, &endpoint), "port_high");
+    endpoint.ip[15] ^= 1;
+    must(toa_server_contains(server, &endpoint) == any, "another address");
+    endpoint.ip[15] ^= 1;
+    endpoint.port++;
+    must(server->port_high == UINT16_MAX || !toa_server_contains(server, &endpoint),
+         "above port_high");
 }
 
 static void check_servers(const input *in)
@@ -222,11 +258,10 @@ static void check_servers(const input *in)
     must(toa_servers_parse(text, len, again, MAX_SERVERS, &n_again) == NULL && n_again == n,
          "written servers are refused");
     for (size_t i = 0; i < n; i++) {
-        toa_endpoint endpoint = {.version = 4, .port = servers[i].port_low, .has_port = 1};
         must(memcmp(&servers[i], &again[i], sizeof again[i]) == 0,
              "a written server means another");
         must(servers[i].port_low <= servers[i].port_high, "a falling range");
-        must(servers[i].version != 0 || toa_server_contains(&servers[i], &endpoint), "port_low");
+        check_server(&servers[i]);
     }
 }
 
