@@ -42,16 +42,16 @@ static inline size_t toa_second_bucket_(const toa_table *table, uint64_t hash)
     return toa_first_bucket_(table, hash) ^ ((hash >> 32 & 15 & table->mask) | 1);
 }
 
-/* The record of its first bucket that a new flow becomes where that is mostly empty: so a reader
- * can fetch it before the tags have said which it is. */
-static inline size_t toa_preferred_record_(uint64_t hash)
+/* Two records of its first bucket, one of which a new flow becomes where that is mostly empty: so a
+ * reader can fetch both, neighbours, before the tags have said where it is. */
+static inline size_t toa_preferred_pair_(uint64_t hash)
 {
-    return hash >> 36 & 7;
+    return hash >> 36 & 3;
 }
 
 static inline toa_place toa_preferred_(const toa_table *table, uint64_t hash)
 {
-    return toa_first_bucket_(table, hash) * TOA_BUCKET_RECORDS + toa_preferred_record_(hash);
+    return toa_first_bucket_(table, hash) * TOA_BUCKET_RECORDS + 2 * toa_preferred_pair_(hash);
 }
 
 static inline uint64_t toa_tag_(uint64_t hash)
@@ -132,12 +132,15 @@ static inline void toa_table_fetch(const toa_table *table, uint64_t hash)
     toa_fetch_(&table->buckets[toa_second_bucket_(table, hash)]);
 }
 
-/* Fetches the record that one of this hash probably is. */
+/* Fetches the records of which one of this hash probably is one. */
 static inline void toa_search_fetch(const toa_table *table, uint64_t hash, uint8_t version)
 {
-    toa_fetch_(&table->slots[toa_preferred_(table, hash)]);
+    const toa_place place = toa_preferred_(table, hash);
+    toa_fetch_(&table->slots[place]);
+    toa_fetch_(&table->slots[place + 1]);
     if (version == 6) {
-        toa_fetch_(&table->rests[toa_preferred_(table, hash)]);
+        toa_fetch_(&table->rests[place]);
+        toa_fetch_(&table->rests[place + 1]);
     }
 }
 

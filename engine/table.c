@@ -106,12 +106,12 @@ toa_vacancy toa_table_claim_(const toa_table *table, uint64_t hash, toa_time now
         return toa_offer_take_(buckets[0], buckets[1], offer_of(table, buckets[0], 0, now, ttl),
                                offer_of(table, buckets[1], 1, now, ttl));
     }
-    const uint64_t preferred = UINT64_C(0x80) << toa_preferred_record_(hash) * 8;
+    const uint64_t preferred = UINT64_C(0x8080) << toa_preferred_pair_(hash) * 16;
     const unsigned n_free[2] = {toa_lanes_count_(free[0]), toa_lanes_count_(free[1])};
     size_t i = n_free[1] > n_free[0];
     if (n_free[0] >= MOSTLY_EMPTY && (free[0] & preferred) != 0) {
         i = 0;
-        free[0] = preferred;
+        free[0] &= preferred;
     }
     return (toa_vacancy){
         .bucket = buckets[i], .record = toa_lane_take_(&free[i]), .worth = TOA_WORTH_FREE};
