@@ -78,11 +78,11 @@ static inline toa_offer toa_offer_first_(const toa_bucket *of, unsigned second, 
                       TOA_WORTH_PENDING + (uint64_t)(of->n_pending == 0), tick);
 }
 
-/* Whether a bucket's oldest mapping may have expired, or another than the oldest may. */
+/* Whether a bucket's oldest mapping may have expired, or is held and a later one may. */
 static inline bool toa_may_expire_(const toa_bucket *bucket, uint32_t tick, toa_time ttl)
 {
     const size_t mapping = toa_order_record_(bucket->order, bucket->n_pending);
-    return bucket->held != 0 || (uint32_t)(tick - bucket->ticks[mapping]) >= (uint64_t)ttl >> 24;
+    return (uint32_t)(tick - bucket->ticks[mapping]) >= (uint64_t)ttl >> 24;
 }
 
 /* Where a new flow goes. */

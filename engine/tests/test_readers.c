@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "place.h"
+#include "state.h"
 
 enum { READERS = 3, WRITES = 150000, READS_LEAST = 1000 };
 
@@ -240,9 +241,71 @@ static void test_no_reader_gets_an_answer_that_never_was(void **state)
     free(memory);
 }
 
+struct question {
+    const toa_engine *engine;
+    toa_answer answer;
+    pthread_barrier_t begin;
+    _Atomic bool answered;
+};
+
+static void *ask_once(void *arg)
+{
+    struct question *question = arg;
+    const toa_endpoint fake = fake_of(0);
+    pthread_barrier_wait(&question->begin);
+    (void)toa_engine_lookup(question->engine, &fake, NULL, 0, &question->answer);
+    atomic_store(&question->answered, true);
+    return NULL;
+}
+
+/* The writer may be stopped anywhere: here it has written a client's address, and not the port. */
+static void test_a_lookup_waits_for_a_writer_who_is_in_the_middle(void **state)
+{
+    static struct question question;
+    pthread_t reader;
+    toa_dialects dialects;
+    size_t size = toa_engine_size(RECORDS);
+    void *memory = malloc(size);
+    toa_config config = {.dialects = &dialects, .ttl = TTL, .hash_key = {1, 2}};
+    uint8_t option[8] = {200, 8, 0x9c, 0x40, 203, 0, 113, 1};
+    const toa_segment segment = {
+        .source = fake_of(0),
+        .destination = {.ip = {192, 0, 2, 1}, .port = 443, .version = 4, .has_port = 1},
+        .options = toa_options_begin(option, sizeof option, sizeof option),
+        .options_len = sizeof option,
+        .flags = TOA_TCP_SYN};
+    (void)state;
+    toa_dialects_default(&dialects);
+    toa_engine *engine = toa_engine_init(memory, size, &config);
+    question.engine = engine;
+    assert_int_equal(toa_engine_segment(engine, &segment, 0, NULL), TOA_LEARN);
+    toa_search search =
+        toa_search_begin(&engine->table, toa_table_hash(&engine->table, &segment.source));
+    toa_slot *slot = &engine->table.slots[toa_search_next(&search)];
+
+    atomic_fetch_add(&slot->seq, 1);
+    atomic_fetch_add(&slot->words[1], UINT64_C(1) << 56); /* 203.0.113.1 becomes ....2 */
+    assert_int_equal(pthread_barrier_init(&question.begin, NULL, 2), 0);
+    assert_int_equal(pthread_create(&reader, NULL, ask_once, &question), 0);
+    pthread_barrier_wait(&question.begin);
+    for (int i = 0; i < 1000; i++) {
+        sched_yield();
+        assert_false(atomic_load(&question.answered));
+    }
+    atomic_fetch_add(&slot->words[2], UINT64_C(1) << 32); /* port 40000 becomes 40001 */
+    atomic_fetch_add(&slot->seq, 1);
+    assert_int_equal(pthread_join(reader, NULL), 0);
+    assert_int_equal(pthread_barrier_destroy(&question.begin), 0);
+    assert_int_equal(question.answer.word, TOA_FOUND);
+    assert_int_equal(question.answer.mapping.client.ip[3], 2);
+    assert_int_equal(question.answer.mapping.client.port, 40001);
+    free(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_lookup_waits_for_a_writer_who_is_in_the_middle),
         cmocka_unit_test(test_no_reader_sees_half_a_record),
         cmocka_unit_test(test_no_reader_gets_an_answer_that_never_was),
     };
