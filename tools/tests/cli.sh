@@ -178,6 +178,8 @@ refused 'a client has no free=' "ask 'free=3': holds of no_option alone" 'ask 1 
 refused 'what was never seen has no time' "ask 'ago=1': nothing is known" 'ask 1 10.0.1.7:40001 never_seen ago=1'
 row 'a recorded answer that is not the engine'\''s fails' 1 err 'recorded 198.51.100.77:33333' "$toa" check $failing/query-disagrees.case
 row 'a recorded not-found that is not the engine'\''s fails' 1 err 'recorded not found' "$toa" check $failing/query-disagrees-not-found.case
+row 'a recorded answer that is right too early fails' 1 err 'recorded 203.0.113.9:51514, the engine says pending' \
+    "$toa" check $failing/query-disagrees-too-early.case
 row '... and says frame, time and both answers' 1 err \
     'query-disagrees.case: frame 7 at 5.000200000: recorded 198.51.100.77:33333, the engine says 203.0.113.9:51514 254 ack' \
     "$toa" check $failing/query-disagrees.case
