@@ -147,11 +147,9 @@ static void set_record(service *self, toa_record *record)
     self->record = record;
 }
 
-static bool start_record(const service *self, const toa_service_config *config,
-                         const toa_feed *feed, toa_record **out)
+static bool start_record(const toa_service_config *config, const toa_feed *feed, toa_record **out)
 {
     char error[TOA_CONFIG_ERROR];
-    (void)self;
     *out = NULL;
     if (config->record.dir[0] == '\0' || feed == NULL) {
         return true;
@@ -257,7 +255,7 @@ static bool apply(service *self, const toa_service_config *fresh, bool anew)
     if (other_capture && !start_feed(self, fresh, &feed)) {
         return false;
     }
-    if ((other_record && !start_record(self, fresh, feed != NULL ? feed : self->feed, &record)) ||
+    if ((other_record && !start_record(fresh, feed != NULL ? feed : self->feed, &record)) ||
         !toa_service_sockets(self, fresh)) {
         toa_record_stop(record);
         toa_feed_stop(feed);
@@ -427,7 +425,7 @@ bool toa_service_begin(service *self)
         toa_record_recover(&self->config.record);
     }
     if ((live && !start_feed(self, &self->config, &self->feed)) || !make_core(self) ||
-        !start_record(self, &self->config, self->feed, &record)) {
+        !start_record(&self->config, self->feed, &record)) {
         return false;
     }
     set_record(self, record);

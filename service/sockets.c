@@ -1,5 +1,6 @@
 #include "sockets.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -243,7 +244,7 @@ uint8_t *toa_batch_answer(toa_batch *batch, size_t i)
 
 /* Whether an answer of this length to datagram `i` goes to the last message's peer and is as long
  * as those before it: then the kernel sends them all in one go, which for somebody who asks a lot
- * at once makes a fifth more answers a second (bench/serve.sh). */
+ * at once makes a tenth to a fifth more answers a second (bench/serve.sh). */
 static bool joins_last(const toa_batch *batch, size_t i, size_t len)
 {
     const struct msghdr *to = &batch->received[i].msg_hdr;
@@ -274,7 +275,10 @@ void toa_batch_answered(toa_batch *batch, size_t i, size_t len)
     }
 }
 
-/* Has the kernel cut a message into datagrams as long as its first part. */
+static_assert(TOA_BATCH <= 64, "UDP_MAX_SEGMENTS of Linux before 6.10");
+
+/* Has the kernel cut a message into datagrams as long as its first part. It refuses to where one
+ * is too long for a packet: see send_apart. */
 static void write_segment(struct msghdr *head, uint8_t *control)
 {
     const uint16_t len = (uint16_t)head->msg_iov->iov_len;

@@ -124,6 +124,27 @@ sleep 0.5
 ip link set lo up
 sleep 1
 row 'an interface that was down is captured from again' 0 '^100 known$' "${connections[@]}" 13001 100 ask
+cat >at_once.py <<'PY'
+# at_once.py PID: 40 questions that wait for the daemon together, and how many answers there are
+import os, signal, socket, struct, sys
+
+daemon = int(sys.argv[1])
+asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asker.connect(("127.0.0.1", 9999))
+asker.settimeout(5)
+os.kill(daemon, signal.SIGSTOP)
+try:
+    for number in range(40):
+        asker.send(struct.pack("!4sI4BHH4s60x", b"TOA\2", number, 1, 4, 0, 0, 0, 13001, bytes([127, 0, 0, 1])))
+finally:
+    os.kill(daemon, signal.SIGCONT)
+answers = {asker.recv(200)[4:10] for _ in range(40)}
+print(len(answers), "answers", {answer[5] for answer in answers})
+PY
+row 'who asks much at once is answered' 0 '^40 answers \{0\}$' python3 at_once.py "$daemon"
+ip link set lo mtu 90
+row 'also where the answers are too long for one packet each' 0 '^40 answers \{0\}$' python3 at_once.py "$daemon"
+ip link set lo mtu 65536 && ip link set lo down && ip link set lo up # IPv6 is back, too
 stop TERM
 row 'TERM is a clean end' 0 '^0$' echo "$ended"
 row 'nothing was dropped' 0 ' 0 kernel drops' cat daemon.err
