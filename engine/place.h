@@ -53,12 +53,16 @@ static inline uint32_t toa_order_with_(uint32_t order, unsigned rank, size_t rec
 /* ---- Who goes -------------------------------------------------------------------------------- */
 
 /*
- * What goes if a bucket that is full has to give a place; of two the lower is taken. A word, so
- * that to choose is one instruction and no branch, for which it is is a guess. High bits first:
- * toa_worth, how far from the oldest that ticks can tell 32, how many mappings 8, whether of the
- * second bucket 5, the record 3. Of times only ticks are known, for whole ones would take slots;
- * where they are the same, the bucket with fewer mappings gives: in a flood, which has the same
- * tick for long, mappings would crowd in one bucket and push each other.
+ * What goes if a bucket that is full has to give a place; of two buckets the lower offer is taken.
+ * A word, so that to choose takes no branch, for which it is is a guess. From the highest bit on:
+ *   16   toa_worth
+ *   32   how long it is there, the longest first. Of times only ticks are known, for whole ones
+ *        would take slots
+ *    8   how many mappings the bucket has: where ticks are the same, the one with fewer gives. A
+ *        flood has the same tick for long, and mappings would crowd in one bucket and push each
+ *        other
+ *    5   whether it is of the second bucket
+ *    3   the record
  */
 typedef uint64_t toa_offer;
 
@@ -258,7 +262,7 @@ TOA_INLINE void toa_table_write_syn(toa_table *table, const toa_vacancy *vacancy
     const size_t index = vacancy->bucket;
     const size_t i = vacancy->record;
     const bool mapping = taught != NULL;
-    const toa_rank rank = {.at = now, .mapping = mapping, .held = mapping};
+    const toa_rank rank = {.at = now, .mapping = mapping, .held = mapping /* if any are */};
     toa_bucket *bucket = &table->buckets[index];
     toa_slot_write_syn(&table->slots[toa_vacancy_place(vacancy)], table->n_written++, syn, taught,
                        now, serial);
