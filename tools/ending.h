@@ -21,4 +21,9 @@ void ending_call(void);
 /* Waits for either. Returns ENDING_ bits; 0: for nothing, wait again. */
 unsigned ending_wait(void);
 
+#ifdef _WIN32
+/* The HANDLE of the event that the end sets, for who waits for something else, too. */
+void *ending_event(void);
+#endif
+
 #endif

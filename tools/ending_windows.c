@@ -47,3 +47,8 @@ unsigned ending_wait(void)
     }
     return why;
 }
+
+void *ending_event(void)
+{
+    return events[0];
+}
