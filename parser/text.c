@@ -182,7 +182,7 @@ static bool ipv6_parse(span text, uint8_t out[16])
     span before = {text.at, (size_t)(gap - text.at)};
     span behind = {gap + 2, text.left - before.left - 2};
     /* An IPv4 address may stand at the very end only. */
-    if (before.left != 0 && memchr(before.at, '.', before.left) != NULL) {
+    if (memchr(before.at, '.', before.left) != NULL) {
         return false;
     }
     size_t head_len = groups_parse(before, head, 14);
@@ -483,10 +483,8 @@ const char *toa_servers_parse(const char *text, size_t len, toa_server *out, siz
         return "an empty item in the list of ports";
     }
     for (size_t i = 0; i < count; i++) {
-        out[i] = server;
-        if (ports.left != 0) {
-            (void)port_range_parse(take_until(&ports, ','), &out[i]);
-        }
+        out[i] = server; /* any port, and stays that where none are said */
+        (void)port_range_parse(take_until(&ports, ','), &out[i]);
     }
     *n = count;
     return NULL;
