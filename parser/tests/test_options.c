@@ -685,6 +685,8 @@ static void test_random_lists(void **state)
 
 #define TIMESTAMP "\x01\x01\x08\x0a\x11\x22\x33\x44\x55\x66\x77\x88"
 #define LINUX_SYN "\x02\x04\x05\xb4\x04\x02\x08\x0a\x11\x22\x33\x44\0\0\0\0\x01\x03\x03\x07"
+#define SYN_HEAD  "\x02\x04\x05\xb4\x04\x02\x08\x0a\x11\x22\x33\x44\0\0\0"
+#define SYN_REST  "\x04\x02\x08\x0a\x11\x22\x33\x44\0\0\0\0\x01\x03\x03\x07"
 #define TOA_V4    "\xfe\x08\x9c\x41\xcb\x00\x71\x09"
 #define TOA_V6    "\xfe\x14\x9c\x41\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x09"
 
@@ -699,10 +701,29 @@ static void test_common_layouts_and_their_neighbours(void **state)
         size_t len;
         const uint8_t *bytes;
     } layouts[] = {
-        LAYOUT(TIMESTAMP),           LAYOUT(LINUX_SYN),        LAYOUT(TOA_V4 TIMESTAMP),
-        LAYOUT(TOA_V4 LINUX_SYN),    LAYOUT(TIMESTAMP TOA_V4), LAYOUT(LINUX_SYN TOA_V4),
-        LAYOUT(TOA_V6 LINUX_SYN),    LAYOUT(TOA_V4 TOA_V4),    LAYOUT(TOA_V4),
+        LAYOUT(TIMESTAMP),
+        LAYOUT(LINUX_SYN),
+        LAYOUT(TOA_V4 TIMESTAMP),
+        LAYOUT(TOA_V4 LINUX_SYN),
+        LAYOUT(TIMESTAMP TOA_V4),
+        LAYOUT(LINUX_SYN TOA_V4),
+        LAYOUT(TOA_V6 LINUX_SYN),
+        LAYOUT(TOA_V4 TOA_V4),
+        LAYOUT(TOA_V4),
         LAYOUT(TOA_V4 "\x01\x01\0"),
+        /* Nearly Linux's SYN, but another option or a broken one stands in it. */
+        LAYOUT(SYN_HEAD "\0\x01\x03\x03"),
+        LAYOUT(LINUX_SYN "\xfe"),
+        LAYOUT("\x01\x04\0\xb4" SYN_REST),
+        LAYOUT("\x02\x01\x04\xb4" SYN_REST),
+        LAYOUT("\x02\x05\x05\xb4\x04\x02\x08\x0a\x11\x22\x33\x44\0\xfe\0\0\x01\x03\x03\x07"),
+        LAYOUT("\x02\x04\x05\xb4\x04\x02\x08\x09\x11\x22\x33\x44\0\0\0\xfe\x01\x03\x03\x07"),
+        LAYOUT("\x02\x04\x05\x04\x02\x08\x0a\x22\x33\x44\x55\x66"
+               "\xfe\x08\x9c\x41\x01\x03\x03\x07"),
+        LAYOUT("\x02\x04\x05\xb4\x05\x04\x02\x08\x0a\x03\x11"
+               "\xfe\x08\x9c\x41\xcb\x01\x03\x03\x01"),
+        LAYOUT(SYN_HEAD "\x01\xfe\x03\x03\xfe"),
+        LAYOUT(SYN_HEAD "\0\x01\x03\x09\x03"),
     };
     static const uint8_t values[] = {0,  1,  2,  3,   4,   5,   7,   8,  9,
                                      10, 11, 28, 200, 250, 253, 254, 255};

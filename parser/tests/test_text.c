@@ -260,10 +260,13 @@ static void test_endpoint_format(void **state)
 {
     (void)state;
     const toa_endpoint none = {.version = 0};
+    const toa_endpoint port_of_none = {.port = 443, .version = 0, .has_port = 1};
     const toa_endpoint v4 = {.ip = {203, 0, 113, 9}, .version = 4};
     const toa_endpoint v6 = {.ip = {0x20, 1, 0xd, 0xb8}, .version = 6};
     char out[TOA_ENDPOINT_TEXT];
     assert_int_equal(toa_endpoint_format(&none, out), 1);
+    assert_string_equal(out, "-");
+    assert_int_equal(toa_endpoint_format(&port_of_none, out), 1);
     assert_string_equal(out, "-");
     assert_int_equal(toa_endpoint_format(&v4, out), 11);
     assert_string_equal(out, "203.0.113.9");
@@ -301,6 +304,7 @@ static const prefix_row prefix_rows[] = {
     {"bits behind the prefix", "10.1.2.3/8", NULL, "bits are set"},
     {"one bit behind the prefix", "10.128.0.0/8", NULL, "bits are set"},
     {"the last bit behind the prefix", "::1/127", NULL, "bits are set"},
+    {"a bit far behind the prefix", "8000:0:8000::/1", NULL, "bits are set"},
     {"bits behind an empty prefix", "128.0.0.0/0", NULL, "bits are set"},
     {"no address", "/8", NULL, "not a prefix"},
     {"an address with a port", "10.0.0.0:80/8", NULL, "not a prefix"},
@@ -391,6 +395,7 @@ static const server_row server_rows[] = {
     {"any alone", "any", "- 0-65535", NULL},
     {"IPv6 alone", "2001:db8::1", "2001:db8::1 0-65535", NULL},
     {"IPv6 whose last group looks like a port", "2001:db8::443", "2001:db8::443 0-65535", NULL},
+    {"IPv6 that ends with its gap", "fe80::", "fe80:: 0-65535", NULL},
     {"IPv6 in brackets", "[2001:db8::1]", "2001:db8::1 0-65535", NULL},
     {"IPv6 with ports", "[2001:db8::1]:443,80", "2001:db8::1 443-443 80-80", NULL},
     {"one item more than there is room for", "any:1,2,3,4,5", NULL, "too many"},
