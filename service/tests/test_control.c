@@ -15,11 +15,15 @@
 
 enum { TURNS = 20 };
 
+typedef struct answerer {
+    const char *const *pieces;
+} answerer;
+
 /* The next of the pieces; the command has their number. */
 static void answer(void *context, const char *command, toa_control_reply *reply)
 {
-    const char *const *pieces = context;
-    const char *piece = pieces[reply->cursor++];
+    const answerer *from = context;
+    const char *piece = from->pieces[reply->cursor++];
     if (piece[0] != '\0') {
         toa_text_put(&reply->text, "%s", piece);
     }
@@ -30,11 +34,12 @@ static void answer(void *context, const char *command, toa_control_reply *reply)
 
 static void sends(const char *const *pieces, const char *n, const char *wanted)
 {
+    answerer from = {pieces};
     toa_control_reply reply = {.trusted = true};
     char sent[100] = "";
     for (size_t i = 0; i < TURNS; i++) {
         size_t before = reply.text.len;
-        assert_true(toa_control_reply_fill(&reply, n, answer, (void *)(uintptr_t)pieces));
+        assert_true(toa_control_reply_fill(&reply, n, answer, &from));
         assert_true(before == 0 || reply.text.len == before);
         size_t len = reply.text.len > 2 ? 2 : reply.text.len; /* no more goes through at once */
         strncat(sent, len == 0 ? "" : reply.text.bytes, len);
@@ -60,8 +65,9 @@ static void test_short_memory(void **state)
 {
     toa_control_reply reply = {.text = {.failed = true}};
     static const char *const one[] = {"only\n"};
+    answerer from = {one};
     (void)state;
-    assert_false(toa_control_reply_fill(&reply, "1", answer, (void *)(uintptr_t)one));
+    assert_false(toa_control_reply_fill(&reply, "1", answer, &from));
     toa_text_free(&reply.text);
 }
 
