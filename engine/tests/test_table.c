@@ -272,8 +272,9 @@ static void test_a_mapping_expires_to_the_nanosecond(void **state)
 
 /* The oldest of a bucket goes, and be it the oldest by a nanosecond; of two buckets' oldest the
  * older, when ticks can tell. Wherever it stands, in whatever order they came. */
-static void check_the_oldest_goes(bool mapping, toa_time older)
+static void check_the_oldest_goes(bool mapping, toa_time now, toa_time older)
 {
+    const toa_time begin = now - TICK;
     for (unsigned oldest = 0; oldest < 16; oldest++) {
         void *room;
         toa_table table = table_open(&room, 16);
@@ -283,24 +284,55 @@ static void check_the_oldest_goes(bool mapping, toa_time older)
         unsigned oldest_of_other = oldest < 8 ? 8 : 0;
         for (unsigned i = 0; i < 16; i++) {
             unsigned place = (i * 5 + 3) % 16;
-            toa_rank rank = {.at = 9 * TICK + 100 + place, .mapping = mapping};
-            rank.at = place == oldest ? 9 * TICK + 99 - older : rank.at;
+            toa_rank rank = {.at = begin + 100 + place, .mapping = mapping};
+            rank.at = place == oldest ? begin + 99 - older : rank.at;
             put(&table, place, place, rank);
         }
-        toa_place taken = claim(&table, hash, 10 * TICK, 10 * TICK, &worth);
+        toa_place taken = claim(&table, hash, now, 10 * TICK, &worth);
         assert_true(taken == oldest || (older == 0 && taken == oldest_of_other));
         assert_int_equal(worth, mapping ? TOA_WORTH_MAPPING : TOA_WORTH_PENDING);
         free(room);
     }
 }
 
+/* And where the number of ticks wraps, or is about to have its highest bit. */
 static void test_the_oldest_goes(void **state)
 {
     (void)state;
-    check_the_oldest_goes(false, 0);
-    check_the_oldest_goes(true, 0);
-    check_the_oldest_goes(false, TICK);
-    check_the_oldest_goes(true, TICK);
+    for (toa_time turn = 0; turn < 3; turn++) {
+        for (toa_time i = 0; i < 10; i++) {
+            const toa_time now = turn * (TICK << 31) + i * TICK;
+            check_the_oldest_goes(false, now, 0);
+            check_the_oldest_goes(true, now, 0);
+            check_the_oldest_goes(false, now, TICK);
+            check_the_oldest_goes(true, now, TICK);
+        }
+    }
+}
+
+/* One tick more, and it would seem the newest. */
+static void test_the_oldest_that_ticks_can_tell_of_goes(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 32; i++) {
+        void *room;
+        toa_table table = table_open(&room, 16);
+        toa_worth worth;
+        const toa_endpoint fake = fake_of(1000);
+        const unsigned oldest = i / 2;
+        const bool mapping = i % 2 == 1;
+        const toa_time now = TICK * UINT32_MAX;
+        put(&table, oldest, oldest, (toa_rank){.at = 0, .mapping = mapping});
+        for (unsigned place = 0; place < 16; place++) {
+            if (place != oldest) {
+                put(&table, place, place, (toa_rank){.at = now, .mapping = mapping});
+            }
+        }
+        assert_int_equal(claim(&table, toa_table_hash(&table, &fake), now, INT64_MAX, &worth),
+                         oldest);
+        assert_int_equal(worth, mapping ? TOA_WORTH_MAPPING : TOA_WORTH_PENDING);
+        free(room);
+    }
 }
 
 /* ---- Finding --------------------------------------------------------------------------------- */
@@ -852,6 +884,7 @@ int main(void)
         cmocka_unit_test(test_what_is_pushed_out_at_any_time),
         cmocka_unit_test(test_a_mapping_expires_to_the_nanosecond),
         cmocka_unit_test(test_the_oldest_goes),
+        cmocka_unit_test(test_the_oldest_that_ticks_can_tell_of_goes),
         cmocka_unit_test(test_a_record_is_read_as_it_was_written),
         cmocka_unit_test(test_every_flow_is_found_where_it_was_put),
         cmocka_unit_test(test_a_search_meets_few_others),
