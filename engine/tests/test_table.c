@@ -335,6 +335,31 @@ static void test_the_oldest_that_ticks_can_tell_of_goes(void **state)
     }
 }
 
+/* Though a later one was written between them. */
+static void test_of_one_time_the_one_written_first_goes(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 128; i++) {
+        const unsigned first = i % 8;
+        const unsigned second = i / 8 % 8;
+        const bool mapping = i / 64 == 1;
+        void *room;
+        toa_table table = table_open(&room, 16);
+        toa_worth worth;
+        const toa_endpoint fake = fake_of(1000);
+        put(&table, first, first, (toa_rank){.at = 5, .mapping = mapping});
+        for (unsigned place = 0; place < 16; place++) {
+            if (place != first && place != second) {
+                const toa_time at = place < 8 ? 6 : TICK;
+                put(&table, place, place, (toa_rank){.at = at, .mapping = mapping});
+            }
+        }
+        put(&table, second, second, (toa_rank){.at = 5, .mapping = mapping});
+        assert_int_equal(claim(&table, toa_table_hash(&table, &fake), TICK, TICK, &worth), first);
+        free(room);
+    }
+}
+
 /* ---- Finding --------------------------------------------------------------------------------- */
 
 static void test_every_flow_is_found_where_it_was_put(void **state)
@@ -885,6 +910,7 @@ int main(void)
         cmocka_unit_test(test_a_mapping_expires_to_the_nanosecond),
         cmocka_unit_test(test_the_oldest_goes),
         cmocka_unit_test(test_the_oldest_that_ticks_can_tell_of_goes),
+        cmocka_unit_test(test_of_one_time_the_one_written_first_goes),
         cmocka_unit_test(test_a_record_is_read_as_it_was_written),
         cmocka_unit_test(test_every_flow_is_found_where_it_was_put),
         cmocka_unit_test(test_a_search_meets_few_others),
