@@ -123,7 +123,7 @@ static toa_word query_decode_v2(const uint8_t *bytes, toa_query *out)
     toa_query query = {.version = 2, .id = get_u32(bytes + AT_ID)};
     query.wait_ms = get_u16(bytes + AT_WAIT);
     bool sound =
-        bytes[AT_TYPE] == TYPE_QUERY && bytes[AT_FAKE_VERSION] != 0 && bytes[AT_RESERVED] == 0 &&
+        bytes[AT_TYPE] == TYPE_QUERY && bytes[AT_RESERVED] == 0 &&
         get_endpoint(bytes + AT_FAKE_IP, bytes + AT_FAKE_PORT, bytes[AT_FAKE_VERSION], true,
                      &query.fake) &&
         get_endpoint(bytes + AT_SERVER_IP, bytes + AT_SERVER_PORT, bytes[AT_SERVER_VERSION],
