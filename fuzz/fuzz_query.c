@@ -182,6 +182,7 @@ static void of_answer(input in)
     uint8_t bytes[TOA_DATAGRAM_MAX];
     take(&in, &query.id, sizeof query.id);
     toa_answer answer = take_answer(&in);
+    memset(bytes, 0x5a, sizeof bytes);
     size_t len = toa_reply_encode(&query, &answer, bytes);
 
     must(len == (query.version == 1 ? TOA_ANSWER_V1_LEN : TOA_ANSWER_V2_LEN), "another length");

@@ -198,6 +198,7 @@ static const char *check_answer(const struct vector *vector, toa_word expected)
         return "other fields";
     }
     toa_query asked = {.version = wanted.version, .id = wanted.id};
+    memset(bytes, 0x5a, sizeof bytes);
     size_t len = toa_reply_encode(&asked, &wanted.answer, bytes);
     return len == vector->len && memcmp(bytes, vector->bytes, len) == 0 ? NULL : "other bytes";
 }
