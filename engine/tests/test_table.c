@@ -457,6 +457,31 @@ static void test_the_sequence_count_wraps(void **state)
     free(room);
 }
 
+/* By the count a reader knows that it was overtaken. */
+static void test_no_two_writes_have_the_same_count(void **state)
+{
+    enum { WRITES = 20, PLACE = 3 };
+    const toa_vacancy vacancy = {.record = PLACE, .worth = TOA_WORTH_EXPIRED};
+    const toa_segment syn = {.source = fake_of(1), .destination = server_of(0)};
+    uint32_t counts[WRITES];
+    void *room;
+    toa_table table = table_open(&room, 16);
+    (void)state;
+    for (unsigned i = 0; i < WRITES; i++) {
+        if (i % 2 == 0) {
+            put(&table, PLACE, 1, (toa_rank){.at = 0});
+        } else {
+            toa_table_write_syn(&table, &vacancy, 1, &syn, NULL, 0, i);
+        }
+        counts[i] = atomic_load(&table.slots[PLACE].seq);
+        assert_int_equal(counts[i] % 2, 0);
+        for (unsigned before = 0; before < i; before++) {
+            assert_int_not_equal(counts[i], counts[before]);
+        }
+    }
+    free(room);
+}
+
 /* Every field, as far as it goes, comes out as it went in. */
 static void test_a_record_is_read_as_it_was_written(void **state)
 {
@@ -502,14 +527,16 @@ static void test_a_record_is_read_as_it_was_written(void **state)
     free(room);
 }
 
-static void test_the_hash_is_of_address_and_port(void **state)
+static void test_the_hash_is_of_address_port_and_both_keys(void **state)
 {
+    static const uint64_t keys[2] = {3, 5}; /* of table_open */
     static const uint8_t v4_bytes[] = {10, 1, 2, 3, 0x9c, 0x41};
     static const uint8_t v6_bytes[] = {0x20, 1,  2,  3,  4,  5,  6,  7,    8,
                                        9,    10, 11, 12, 13, 14, 15, 0x9c, 0x41};
     toa_table table = {.hash_key = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
     toa_endpoint v4 = {.port = 40001, .version = 4, .has_port = 1};
     toa_endpoint v6 = {.port = 40001, .version = 6, .has_port = 1};
+    void *room;
     (void)state;
     memcpy(v4.ip, v4_bytes, 4);
     memcpy(v6.ip, v6_bytes, 16);
@@ -517,6 +544,9 @@ static void test_the_hash_is_of_address_and_port(void **state)
                      siphash13(table.hash_key, v4_bytes, sizeof v4_bytes));
     assert_int_equal(toa_table_hash(&table, &v6),
                      siphash13(table.hash_key, v6_bytes, sizeof v6_bytes));
+    table = table_open(&room, 16);
+    assert_int_equal(toa_table_hash(&table, &v4), siphash13(keys, v4_bytes, sizeof v4_bytes));
+    free(room);
 }
 
 static void test_ipv4_and_ipv6_hash_apart(void **state)
@@ -916,7 +946,8 @@ int main(void)
         cmocka_unit_test(test_a_search_meets_few_others),
         cmocka_unit_test(test_the_two_buckets_of_a_flow_differ),
         cmocka_unit_test(test_the_sequence_count_wraps),
-        cmocka_unit_test(test_the_hash_is_of_address_and_port),
+        cmocka_unit_test(test_no_two_writes_have_the_same_count),
+        cmocka_unit_test(test_the_hash_is_of_address_port_and_both_keys),
         cmocka_unit_test(test_ipv4_and_ipv6_hash_apart),
         cmocka_unit_test(test_a_mapping_that_was_pushed_out_is_replaced),
         cmocka_unit_test(test_the_list_of_flows),
