@@ -282,11 +282,10 @@ static inline void toa_table_lose(toa_table *table, const toa_vacancy *vacancy)
     toa_bucket *bucket = &table->buckets[vacancy->bucket];
     const uint64_t tag = toa_tags_(table, vacancy->bucket) >> 8 * vacancy->record & 0xff;
     const uint32_t name = toa_name_of_(tag, bucket->ids[vacancy->record]);
-    const uint64_t n_lost = atomic_load_explicit(&table->n_lost, memory_order_relaxed);
     atomic_store_explicit(vacancy->worth == TOA_WORTH_MAPPING ? &bucket->lost_mapping
                                                               : &bucket->lost_other,
                           name, memory_order_relaxed);
-    atomic_store_explicit(&table->n_lost, n_lost + 1, memory_order_relaxed);
+    atomic_store_explicit(&table->any_lost, true, memory_order_relaxed);
 }
 
 #endif

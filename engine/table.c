@@ -128,7 +128,7 @@ static bool bucket_lost(const toa_bucket *bucket, uint32_t name)
 bool toa_table_lost(const toa_table *table, uint64_t hash)
 {
     const uint32_t name = toa_name_of_(toa_tag_(hash), toa_id_(hash));
-    if (atomic_load_explicit(&table->n_lost, memory_order_relaxed) == 0) {
+    if (!atomic_load_explicit(&table->any_lost, memory_order_relaxed)) {
         return false;
     }
     return bucket_lost(&table->buckets[toa_first_bucket_(table, hash)], name) ||

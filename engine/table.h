@@ -53,7 +53,7 @@ typedef struct toa_table {
     toa_hold hold;
     /* In a line of its own: a reader that needs what is above need not fetch it anew whenever the
      * writer has written a record. */
-    _Alignas(64) _Atomic uint64_t n_lost;
+    _Alignas(64) _Atomic bool any_lost; /* whether a flow was ever pushed out */
     uint32_t n_written;
     toa_time newest; /* the latest toa_rank.at that was written */
 } toa_table;
