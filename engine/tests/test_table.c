@@ -215,6 +215,25 @@ static void test_free_places_are_taken_where_more_of_them_are(void **state)
     }
 }
 
+/* Else flows of one bucket would be where others are fetched. */
+static void test_no_pair_of_a_bucket_is_preferred_to_the_others(void **state)
+{
+    enum { RECORDS = 4096, FLOWS = 100 * RECORDS / 8 };
+    void *room;
+    toa_table table = table_open(&room, RECORDS);
+    unsigned n_of_pair[4] = {0};
+    (void)state;
+    for (unsigned i = 0; i < FLOWS; i++) {
+        const toa_endpoint fake = fake_of(i);
+        const toa_place pair = toa_preferred_(&table, toa_table_hash(&table, &fake)) / 2;
+        n_of_pair[pair % 4] += pair / 4 == 5; /* the bucket */
+    }
+    for (size_t pair = 0; pair < 4; pair++) {
+        assert_in_range(n_of_pair[pair], 10, 40); /* 25 are expected */
+    }
+    free(room);
+}
+
 /* All of 64 bits are times: 2^61 ns after 1970 is the year 2043. */
 static void test_what_is_pushed_out_at_any_time(void **state)
 {
@@ -940,6 +959,7 @@ int main(void)
         cmocka_unit_test(test_no_result_depends_on_what_is_expected),
         cmocka_unit_test(test_what_is_pushed_out),
         cmocka_unit_test(test_free_places_are_taken_where_more_of_them_are),
+        cmocka_unit_test(test_no_pair_of_a_bucket_is_preferred_to_the_others),
         cmocka_unit_test(test_what_is_pushed_out_at_any_time),
         cmocka_unit_test(test_a_mapping_expires_to_the_nanosecond),
         cmocka_unit_test(test_the_oldest_goes),
