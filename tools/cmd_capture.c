@@ -32,10 +32,12 @@ typedef struct capture_job {
     int file_error;
     int link_type; /* of the file; -1: none yet */
     uint64_t n_frames;
+    uint64_t verdicts[TOA_N_WORDS]; /* on them */
     uint64_t n_other_link;
     toa_time first_at;
     toa_time wall;
-    pthread_mutex_t lock; /* of the text */
+    pthread_mutex_t lock; /* of what follows */
+    bool over;            /* no more frames count: those that come are in no line and no file */
     toa_buffer text;      /* lines that are not printed yet */
 } capture_job;
 
@@ -78,9 +80,10 @@ static void on_frame(void *context, const toa_live_frame *frame)
 {
     capture_job *job = context;
     (void)pthread_mutex_lock(&job->lock);
-    bool over = job->count != 0 && job->n_frames >= job->count;
-    if (!over) {
+    if (!job->over) {
         job->first_at = job->n_frames++ == 0 ? frame->time : job->first_at;
+        job->verdicts[frame->event->verdict]++;
+        job->over = job->n_frames == job->count;
         toa_moment moment = {job->n_frames, frame->time - job->first_at};
         if (!job->summary_only && toa_report_wants(frame->event)) {
             toa_report_frame(&job->text, job->form, moment, frame->event);
@@ -89,8 +92,7 @@ static void on_frame(void *context, const toa_live_frame *frame)
             write_frame(job, frame);
         }
     }
-    bool news = job->text.len != 0 || job->file_error != 0 ||
-                (job->count != 0 && job->n_frames >= job->count);
+    bool news = job->text.len != 0 || job->file_error != 0 || job->over;
     (void)pthread_mutex_unlock(&job->lock);
     if (news) {
         ending_call();
@@ -160,7 +162,7 @@ static int take_news(capture_job *job)
     text = job->text;
     job->text = (toa_buffer){.text = NULL};
     int why = job->file_error;
-    bool over = job->count != 0 && job->n_frames >= job->count;
+    bool over = job->over;
     (void)pthread_mutex_unlock(&job->lock);
     cli_write(text.text, text.len);
     cli_flush();
@@ -187,6 +189,15 @@ static int wait_for_end(capture_job *job)
     return status;
 }
 
+/* Lines, file and summary end with the same frame. */
+static int take_last_news(capture_job *job)
+{
+    (void)pthread_mutex_lock(&job->lock);
+    job->over = true;
+    (void)pthread_mutex_unlock(&job->lock);
+    return take_news(job);
+}
+
 /* As toa replay's, and what only a live capture can lose. */
 static void print_summary(capture_job *job, const toa_live *live)
 {
@@ -196,6 +207,8 @@ static void print_summary(capture_job *job, const toa_live *live)
     const toa_engine *engine = toa_live_engine(live);
     toa_live_counters_get(live, &counters);
     toa_engine_counters(engine, &totals.counters);
+    totals.counters.frames = job->n_frames;
+    memcpy(totals.counters.verdicts, job->verdicts, sizeof job->verdicts);
     totals.mappings = toa_engine_live(engine, toa_live_now(live));
     totals.records = toa_engine_records(engine);
     toa_report_summary(&line, job->form, &totals);
@@ -243,7 +256,7 @@ static int capture(capture_job *job)
     }
     cli_message("toa capture: capturing on %s\n", job->config.capture.interface);
     int status = wait_for_end(job);
-    int last = take_news(job);
+    int last = take_last_news(job);
     status = last > status ? last : status;
     if (job->write_path == NULL || strcmp(job->write_path, "-") != 0) {
         print_summary(job, live);

@@ -236,10 +236,21 @@ row 'its lines are those of a replay' 0 '"event":"learn","frame":100,' cat daemo
 row 'its summary has the kernel drops' 0 '"mappings":50,"lookups":[{][}],"kernel_drops":0[}]$' cat daemon.out
 row 'what it wrote replays to the same lines' 0 same bash -c \
     "cmp <(grep -v summary daemon.out) <(\"$toa\" replay --json --server any:8080 new/all.pcap | grep -v summary) && echo same"
+start capture -i lo --server any:8080 -w new/cut.pcap --json
+"${connections[@]}" 10001 20000 >/dev/null &
+busy=$!
+sleep 0.5
+stop INT
+wait "$busy"
+row 'one that is ended among frames wrote those of its lines' 0 same bash -c \
+    "cmp <(grep -v summary daemon.out) <(\"$toa\" replay --json --server any:8080 new/cut.pcap | grep -v summary) && echo same"
+row 'and counts those' 0 "\"frames\":$("$toa" replay --summary --json new/cut.pcap | grep -o '"frames":[0-9]*' | grep -o '[0-9]*$')," \
+    cat daemon.out
 start capture -i lo --count 3
 "${connections[@]}" 10001 50 >/dev/null
 wait "$daemon"
 row 'a count ends it' 0 '^0$' echo $?
+row 'and its summary' 0 '^3 frames: ' cat daemon.out
 daemon=
 row 'an interface that is not there' 2 'no-such0' timeout 20 "$toa" capture -i no-such0
 row 'an interface must be named' 2 'no interface named' "$toa" capture
