@@ -664,6 +664,22 @@ static void test_a_mapping_that_was_pushed_out_is_replaced(void **state)
     free(world.memory);
 }
 
+/* One hash of 2^22 is taken for another's. */
+static void test_hardly_a_flow_that_never_was_is_called_replaced(void **state)
+{
+    struct world world = world_open(16, 100 * TICK);
+    unsigned n_replaced = 0;
+    (void)state;
+    for (unsigned i = 0; i < 17; i++) {
+        assert_int_equal(syn(&world, i, 0, true, i * TICK), TOA_LEARN);
+    }
+    for (unsigned i = 100; i < 500000; i++) {
+        n_replaced += ask(&world, i, NULL, 17 * TICK) == TOA_REPLACED;
+    }
+    assert_true(n_replaced < 3);
+    free(world.memory);
+}
+
 /* Every flow stands in the list once, and the list says what a lookup says. */
 static void test_the_list_of_flows(void **state)
 {
@@ -974,6 +990,7 @@ int main(void)
         cmocka_unit_test(test_the_hash_is_of_address_port_and_both_keys),
         cmocka_unit_test(test_ipv4_and_ipv6_hash_apart),
         cmocka_unit_test(test_a_mapping_that_was_pushed_out_is_replaced),
+        cmocka_unit_test(test_hardly_a_flow_that_never_was_is_called_replaced),
         cmocka_unit_test(test_the_list_of_flows),
         cmocka_unit_test(test_an_endpoint_that_is_nearly_the_same_is_another),
         cmocka_unit_test(test_each_kind_of_replacement_is_counted),
