@@ -105,6 +105,15 @@ static const char *must_of(const struct trial *trial, const char *name)
     return NULL;
 }
 
+/* What the stack held before must not matter. */
+__attribute__((noinline)) static void stack_fill(void)
+{
+    volatile uint8_t room[4096];
+    for (size_t i = 0; i < sizeof room; i++) {
+        room[i] = 0xa5;
+    }
+}
+
 static void run_segment(struct trial *trial)
 {
     uint8_t options[TOA_OPTIONS_MAX];
@@ -115,6 +124,7 @@ static void run_segment(struct trial *trial)
     toa_word word;
 
     script_segment(trial->step, options, &segment);
+    stack_fill();
     if (trial->frames) {
         size_t len;
         uint8_t *frame = script_frame(&segment, &len);
@@ -845,6 +855,30 @@ static void test_memory_of_odd_sizes(void **state)
 
 /* ---- The rest -------------------------------------------------------------------------------- */
 
+/* Segments at the end of memory, as many as are said; of more than 32 the rest is not there. */
+static void test_no_more_segments_are_expected_than_there_are(void **state)
+{
+    enum { MOST = 32 };
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t room = (MOST * sizeof(toa_segment) + page - 1) / page * page;
+    uint8_t *map =
+        mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const toa_segment *end = (const void *)(map + room);
+    toa_config config = plain_config();
+    void *memory = malloc(toa_engine_size(1));
+    toa_engine *engine = toa_engine_init(memory, toa_engine_size(1), &config);
+    (void)state;
+    assert_true(map != MAP_FAILED);
+    assert_non_null(engine);
+    assert_int_equal(mprotect(map + room, page, PROT_NONE), 0);
+    for (size_t n = 0; n < 2 * MOST; n++) {
+        size_t there = n < MOST ? n : MOST;
+        toa_engine_expect(engine, end - there, n);
+    }
+    assert_int_equal(munmap(map, room + page), 0);
+    free(memory);
+}
+
 static void test_answers_do_not_depend_on_the_hash_key(void **state)
 {
     enum { KEYS = 8, FLOWS = 300 };
@@ -933,6 +967,7 @@ int main(void)
         cmocka_unit_test(test_configurations_that_are_refused),
         cmocka_unit_test(test_memory_needs_no_alignment),
         cmocka_unit_test(test_memory_of_odd_sizes),
+        cmocka_unit_test(test_no_more_segments_are_expected_than_there_are),
         cmocka_unit_test(test_answers_do_not_depend_on_the_hash_key),
         cmocka_unit_test(test_verdicts_on_frames_without_a_segment),
         cmocka_unit_test(test_carriers_have_names),

@@ -709,6 +709,11 @@ static void test_the_list_of_flows(void **state)
         assert_memory_equal(&listed.mapping, &asked.mapping, sizeof asked.mapping);
         assert_memory_equal(&listed.former, &asked.former, sizeof asked.former);
         assert_memory_equal(&listed.server, &asked.server, sizeof asked.server);
+
+        /* an earlier time counts as the latest seen */
+        assert_true(toa_engine_flow(world.engine, i, 5, &fake, &asked));
+        assert_int_equal(listed.word, asked.word);
+        assert_int_equal(listed.age, asked.age);
     }
     assert_int_equal(n, 20);
     fake = fake_of(77);
@@ -866,6 +871,40 @@ static void test_each_kind_of_replacement_is_counted(void **state)
     free(world.memory);
 }
 
+/* An ACK of fake `i`, behind its SYN, without a TOA. */
+static toa_word ack(const struct world *world, unsigned i, toa_time now)
+{
+    toa_segment segment = {
+        .source = fake_of(i), .destination = server_of(0), .seq = i + 2, .flags = TOA_TCP_ACK};
+    return toa_engine_segment(world->engine, &segment, now, NULL);
+}
+
+static void test_a_segment_that_passes_saves_nobody_of_the_same_time(void **state)
+{
+    struct world quiet = world_open(16, 100 * TICK);
+    struct world busy = world_open(16, 100 * TICK);
+    (void)state;
+    for (unsigned i = 0; i < 16; i++) {
+        (void)syn(&quiet, i, 0, true, 0);
+        (void)syn(&busy, i, 0, true, 0);
+        (void)ack(&quiet, i, 0); /* ends the handshake */
+        (void)ack(&busy, i, 0);
+    }
+    for (unsigned i = 16; i-- > 0;) {
+        assert_int_equal(ack(&busy, i, 0), TOA_PASS);
+    }
+    for (unsigned i = 16; i < 20; i++) {
+        (void)syn(&quiet, i, 0, true, TICK);
+        (void)syn(&busy, i, 0, true, TICK);
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(ask(&busy, i, NULL, TICK), ask(&quiet, i, NULL, TICK));
+    }
+    assert_int_equal(counters_of(&quiet).pushed_mapping, 4);
+    free(quiet.memory);
+    free(busy.memory);
+}
+
 static void test_seventeen_flows_of_one_fake(void **state)
 {
     struct world world = world_open(1024, 100);
@@ -994,6 +1033,7 @@ int main(void)
         cmocka_unit_test(test_the_list_of_flows),
         cmocka_unit_test(test_an_endpoint_that_is_nearly_the_same_is_another),
         cmocka_unit_test(test_each_kind_of_replacement_is_counted),
+        cmocka_unit_test(test_a_segment_that_passes_saves_nobody_of_the_same_time),
         cmocka_unit_test(test_seventeen_flows_of_one_fake),
         cmocka_unit_test(test_a_flood_of_syns_pushes_out_no_mapping),
         cmocka_unit_test(test_what_is_learned_in_a_flood_stays),
