@@ -53,7 +53,7 @@ func TestAsk(t *testing.T) {
 			asked:  1,
 		},
 		"an answer arrives at the third question": {
-			client: &Client{Timeout: 20 * time.Millisecond},
+			client: &Client{Timeout: 300 * time.Millisecond},
 			ask:    Question{Fake: peer},
 			answer: func(n int, q Question) reply {
 				if n < 2 {
@@ -64,11 +64,11 @@ func TestAsk(t *testing.T) {
 			asked: 3,
 		},
 		"an answer that is later than a try is still an answer": {
-			client: &Client{Timeout: 50 * time.Millisecond},
+			client: &Client{Timeout: 400 * time.Millisecond},
 			ask:    Question{Fake: peer},
 			answer: func(n int, q Question) reply {
 				r := with(t, foundAnswer(q))
-				r.after = 75 * time.Millisecond
+				r.after = 600 * time.Millisecond
 				return r
 			},
 		},
@@ -114,8 +114,8 @@ func TestAsk(t *testing.T) {
 			asked: 3,
 		},
 		"a question's wait is beside the timeout": {
-			client: &Client{Timeout: 50 * time.Millisecond, Tries: 1},
-			ask:    Question{Fake: peer, Wait: 100 * time.Millisecond},
+			client: &Client{Timeout: time.Second, Tries: 1},
+			ask:    Question{Fake: peer, Wait: 1500 * time.Millisecond},
 			answer: func(n int, q Question) reply {
 				r := with(t, foundAnswer(q))
 				r.after = q.Wait
@@ -124,7 +124,7 @@ func TestAsk(t *testing.T) {
 			asked: 1,
 		},
 		"what was waited is not waited again": {
-			client: &Client{Timeout: 20 * time.Millisecond, Tries: 2},
+			client: &Client{Timeout: 500 * time.Millisecond, Tries: 2},
 			ask:    Question{Fake: peer, Wait: 50 * time.Millisecond},
 			answer: func(n int, q Question) reply {
 				if n == 0 || q.Wait != 0 {
@@ -161,6 +161,9 @@ func TestAsk(t *testing.T) {
 			if client == nil {
 				client = &Client{}
 			}
+			if client.Timeout == 0 {
+				client.Timeout = patience
+			}
 			client.Server = s.address()
 			defer client.Close()
 			answer, err := client.Ask(context.Background(), row.ask)
@@ -190,7 +193,7 @@ func TestReasons(t *testing.T) {
 	s := startService(t, "127.0.0.1:0", func(n int, q Question) reply {
 		return with(t, missAnswer(q, Word(q.Fake.Port())))
 	})
-	client := &Client{Server: s.address()}
+	client := &Client{Server: s.address(), Timeout: patience}
 	defer client.Close()
 	for word, name := range words {
 		if word == Found {
@@ -217,7 +220,7 @@ func TestQuestionIsPutIntoForm(t *testing.T) {
 		got <- q
 		return with(t, foundAnswer(q))
 	})
-	client := &Client{Server: s.address()}
+	client := &Client{Server: s.address(), Timeout: patience}
 	defer client.Close()
 	_, err := client.Ask(context.Background(), Question{
 		Fake:   netip.MustParseAddrPort("[::ffff:10.0.1.7]:40001"),
@@ -311,7 +314,7 @@ func TestContext(t *testing.T) {
 	defer client.Close()
 
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	_, err := client.Lookup(ctx, peer, server)
 	var network *NetworkError
@@ -339,7 +342,7 @@ func TestContextEndsBetweenQuestions(t *testing.T) {
 	s := startService(t, "127.0.0.1:0", func(n int, q Question) reply { return with(t, missAnswer(q, NeverSeen)) })
 	client := &Client{Server: s.address(), Version: 1}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_, err := client.Ask(ctx, Question{Fake: peer, Wait: time.Minute})
 	if !errors.Is(err, ErrNotFound) || err.Error() != "toa: 10.0.1.7:40001: not found" {
@@ -439,7 +442,7 @@ func TestSocketsAreReplaced(t *testing.T) {
 				}
 				return with(t, foundAnswer(q))
 			})
-			client := &Client{Server: s.address(), Sockets: 1, Timeout: 30 * time.Millisecond, Tries: 1}
+			client := &Client{Server: s.address(), Sockets: 1, Timeout: time.Second, Tries: 1}
 			defer client.Close()
 			if _, err := client.Lookup(context.Background(), peer, server); err != nil {
 				t.Fatal(err)
@@ -517,7 +520,7 @@ func TestQueryToa(t *testing.T) {
 
 func BenchmarkAsk(b *testing.B) {
 	s := startService(b, "127.0.0.1:0", func(n int, q Question) reply { return with(b, foundAnswer(q)) })
-	client := &Client{Server: s.address()}
+	client := &Client{Server: s.address(), Timeout: patience}
 	defer client.Close()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -42,7 +42,10 @@ func listen(t testing.TB, service string, config ListenerConfig) *Listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &Client{Server: service}
+	if config.LookupTimeout == 0 {
+		config.LookupTimeout = patience
+	}
+	client := &Client{Server: service, Timeout: patience}
 	l := NewListener(inner, client, config)
 	t.Cleanup(func() {
 		l.Close()
@@ -193,7 +196,7 @@ func TestPolicies(t *testing.T) {
 				}
 				return with(t, foundAnswer(q))
 			})
-			l := listen(t, s.address(), ListenerConfig{Policy: row.policy, LookupTimeout: 50 * time.Millisecond})
+			l := listen(t, s.address(), ListenerConfig{Policy: row.policy, LookupTimeout: time.Second})
 			first := connect(t, l)
 			taken := make(chan *TCPConn, 1)
 			go func() {
@@ -242,7 +245,7 @@ func TestPolicies(t *testing.T) {
 // and no longer, and none behind another. Those that it does answer overtake.
 func TestSlowService(t *testing.T) {
 	noLeaks(t)
-	const n, timeout = 50, 200 * time.Millisecond
+	const n, timeout = 50, time.Second
 	s := startService(t, "127.0.0.1:0", func(n int, q Question) reply {
 		if n%2 == 0 {
 			return reply{}
@@ -402,9 +405,9 @@ func TestHTTP(t *testing.T) {
 				return context.WithValue(ctx, key{}, conn.FakeAddr().String())
 			}
 			site.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that the visitor gave up
-			client := &Client{Server: service.address()}
+			client := &Client{Server: service.address(), Timeout: patience}
 			defer client.Close()
-			site.Listener = NewListener(site.Listener, client, ListenerConfig{Policy: Refuse})
+			site.Listener = NewListener(site.Listener, client, ListenerConfig{Policy: Refuse, LookupTimeout: patience})
 			start(site)
 			defer site.Close()
 			var all sync.WaitGroup

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// How long a test waits for what comes at once on a machine that is not busy.
+const patience = 30 * time.Second
+
 // A fakeService is a service in this process: its answers come from a function.
 type fakeService struct {
 	conn  *net.UDPConn
