@@ -68,8 +68,43 @@ static toa_endpoint endpoint_of(uint64_t n)
 
 enum { PLACES = 3 }; /* few, so that readers meet the writer often */
 
+/* Every other round of the places is written as plain SYNs are. */
+static bool is_syn(uint64_t n)
+{
+    return n / PLACES % 2 != 0;
+}
+
+static toa_endpoint plain_of(uint64_t n)
+{
+    toa_endpoint endpoint = {.port = (uint16_t)n, .version = 4, .has_port = 1};
+    const uint64_t mixed = mix(n);
+    memcpy(endpoint.ip, &mixed, 4);
+    return endpoint;
+}
+
+static toa_record syn_record_of(uint64_t n)
+{
+    return (toa_record){
+        .fake = plain_of(n),
+        .server = plain_of(n + 1),
+        .client = plain_of(n + 2),
+        .isn = (uint32_t)mix(n),
+        .syn_data_len = (uint32_t)mix(n + 4),
+        .kind = (uint8_t)n,
+        .carrier = TOA_CARRIER_SYN,
+        .state = RECORD_SYN_SEEN,
+        .reason = TOA_PENDING,
+        .opened_at = (toa_time)mix(n + 5),
+        .taught_at = (toa_time)mix(n + 5),
+        .serial = n,
+    };
+}
+
 static toa_record record_of(uint64_t n)
 {
+    if (is_syn(n)) {
+        return syn_record_of(n);
+    }
     return (toa_record){
         .fake = endpoint_of(n),
         .server = endpoint_of(n + 1),
@@ -89,13 +124,29 @@ static toa_record record_of(uint64_t n)
     };
 }
 
+static void write_record(toa_table *table, uint64_t n)
+{
+    const toa_record record = record_of(n);
+    if (!is_syn(n)) {
+        toa_table_write(table, n % PLACES, mix(n), &record);
+        return;
+    }
+    const toa_vacancy vacancy = {.record = n % PLACES,
+                                 .worth = n <= PLACES ? TOA_WORTH_FREE : TOA_WORTH_EXPIRED};
+    const toa_segment syn = {.source = record.fake,
+                             .destination = record.server,
+                             .seq = record.isn,
+                             .data_len = record.syn_data_len};
+    const toa_sighting taught = {.client = record.client, .kind = record.kind};
+    toa_table_write_syn(table, &vacancy, mix(n), &syn, &taught, record.opened_at, n);
+}
+
 static void *write_records(void *arg)
 {
     struct stage *stage = arg;
     pthread_barrier_wait(&stage->begin);
     for (uint64_t n = 1; n <= WRITES; n++) {
-        toa_record record = record_of(n);
-        toa_table_write(&stage->table, n % PLACES, mix(n), &record);
+        write_record(&stage->table, n);
         if (n % 1024 == 0) {
             sched_yield();
         }

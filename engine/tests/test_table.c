@@ -491,7 +491,7 @@ static void test_no_two_writes_have_the_same_count(void **state)
     toa_table table = table_open(&room, 16);
     (void)state;
     for (unsigned i = 0; i < WRITES; i++) {
-        if (i % 2 == 0) {
+        if (i % 3 == 0) {
             put(&table, PLACE, 1, (toa_rank){.at = 0});
         } else {
             toa_table_write_syn(&table, &vacancy, 1, &syn, NULL, 0, i);
