@@ -685,6 +685,23 @@ static void test_hardly_a_flow_that_never_was_is_called_replaced(void **state)
     }
 }
 
+static void test_an_engine_begun_anew_in_the_same_memory_knows_nobody(void **state)
+{
+    enum { FLOWS = 1024 };
+    const toa_config config = {.dialects = &dialects, .ttl = 100, .hash_key = {11, 13}};
+    struct world world = world_open(FLOWS, 100);
+    (void)state;
+    for (unsigned i = 0; i < FLOWS; i++) {
+        assert_int_equal(syn(&world, i, 0, true, 0), TOA_LEARN);
+    }
+    world.engine = toa_engine_init(world.memory, toa_engine_size(FLOWS), &config);
+    for (unsigned i = 0; i < FLOWS; i++) {
+        assert_int_equal(ask(&world, i, NULL, 0), TOA_NEVER_SEEN);
+    }
+    assert_int_equal(toa_engine_live(world.engine, 0), 0);
+    free(world.memory);
+}
+
 static void test_the_list_of_flows(void **state)
 {
     struct world world = world_open(64, 100);
@@ -1034,6 +1051,7 @@ int main(void)
         cmocka_unit_test(test_ipv4_and_ipv6_hash_apart),
         cmocka_unit_test(test_a_mapping_that_was_pushed_out_is_replaced),
         cmocka_unit_test(test_hardly_a_flow_that_never_was_is_called_replaced),
+        cmocka_unit_test(test_an_engine_begun_anew_in_the_same_memory_knows_nobody),
         cmocka_unit_test(test_the_list_of_flows),
         cmocka_unit_test(test_an_endpoint_that_is_nearly_the_same_is_another),
         cmocka_unit_test(test_each_kind_of_replacement_is_counted),
