@@ -61,12 +61,18 @@ for i in range(100000):
         long = struct.pack("!BB", 6, 32) + bytes([1, 4, 0, 0, 0, 0]) + bytes([1, 254] + [0] * 254)
         body = long + tcp(port, 1, 2)
         packet.send(bytes(12) + struct.pack("!HIHBB", 0x86dd, 0x60000000, len(body), 0, 64) + bytes(15) + b"\1" + bytes(15) + b"\1" + body)
+    if i == 0:
+        open("going", "w").close()
     time.sleep(0.01)
 PY
 traffic() {
+    rm -f going
     python3 traffic.py "$@" &
     pids=($!)
-    sleep 0.3
+    for _ in {1..600}; do
+        [ ! -e going ] || break
+        sleep 0.05
+    done
 }
 quiet() {
     kill "${pids[0]}"
