@@ -72,6 +72,27 @@ static bool bad_first_section(const uint8_t *bytes, size_t len)
     return total % 4 != 0 || get32(bytes + total - 4, big_endian) != total;
 }
 
+/* Whether libpcap passes over a section header that we refuse or obey. Until the first interface
+ * description it looks at no block. */
+static bool unread_section(const uint8_t *bytes, size_t len)
+{
+    enum { TYPE_INTERFACE = 1, HEAD = 8, MAGIC_AND_MAJOR = 6, SECTION_MIN = 28 };
+    if (!is_pcapng(bytes, len))
+        return false;
+    const bool big_endian = get32(bytes + HEAD, false) != 0x1a2b3c4d;
+    size_t at = 0;
+    while (len - at >= SECTION_MIN) {
+        const uint32_t total = get32(bytes + at + 4, big_endian);
+        if (is_pcapng(bytes + at, len - at) &&
+            (total < SECTION_MIN || memcmp(bytes + at + HEAD, bytes + HEAD, MAGIC_AND_MAJOR) != 0))
+            return true;
+        if (get32(bytes + at, big_endian) == TYPE_INTERFACE || total < 12 || total > len - at)
+            return false;
+        at += total;
+    }
+    return false;
+}
+
 /* Whether an if_tsresol of 2^-35 s or finer may be in there. */
 static bool has_fine_resolution(const uint8_t *bytes, size_t len)
 {
@@ -143,7 +164,7 @@ static const char *compare_all(const uint8_t *bytes, size_t len, pcap_t *pcap, t
 
 const char *second_opinion(const uint8_t *bytes, size_t len)
 {
-    if (len == 0 || bad_first_section(bytes, len))
+    if (len == 0 || bad_first_section(bytes, len) || unread_section(bytes, len))
         return NULL;
     uint8_t *copy = malloc(len); /* fmemopen wants bytes that it may write */
     if (copy == NULL)

@@ -10,7 +10,9 @@
  *               pcapng 1; packets longer than the snap length (cut to it); blocks of more than
  *               16 MiB that carry no packet; gzip and zstd
  *   we refuse   a first section header whose total length is no multiple of 4 or is not repeated
- *               at its end; more than 65,536 interfaces; D-Bus records of more than 16 MiB
+ *               at its end; a later section header that is wrong, where no interface has been
+ *               described yet (libpcap passes over it); more than 65,536 interfaces; D-Bus
+ *               records of more than 16 MiB
  *   times       pcap seconds and fractions of 2^31 and more are unsigned in either byte order
  *               (libpcap: in the other one only); times that 64 bits of nanoseconds do not hold are
  *               INT64_MIN or INT64_MAX; fractions of resolutions finer than 2^-34 s are exact

@@ -259,6 +259,15 @@ static const format_row formats[] = {
      "f: byte 0: unknown pcapng version 2.0"},
     {"a later section without byte order is corrupt", SECTION "0a0d0d0a 1c000000 00000000",
      "corrupt", "f: byte 28: a section header without pcapng's byte-order magic"},
+    {"a later section without byte order is corrupt before any interface too", SECTION
+     "0a0d0d0a 1c000000 00000000 0100 0000 ffffffffffffffff 1c000000" ETHERNET ENHANCED(FIRST),
+     "corrupt", "f: byte 28: a section header without pcapng's byte-order magic"},
+    {"a later section of version 2.0 is unknown before any interface too", SECTION
+     "0a0d0d0a 1c000000 4d3c2b1a 0200 0000 ffffffffffffffff 1c000000" ETHERNET ENHANCED(FIRST),
+     "corrupt", "f: byte 28: unknown pcapng version 2.0"},
+    {"a later section too short for its fields is so before any interface too", SECTION
+     "0a0d0d0a 10000000 4d3c2b1a 10000000" ETHERNET ENHANCED(FIRST), "corrupt",
+     "f: byte 28: a block of type 168627466 with 16 bytes, too short for its fields"},
     {"a block of 8 bytes cannot be", SECTION "05000000 08000000", "corrupt",
      "f: byte 28: a block's total length is 8, not a multiple of 4 from 12 on"},
     {"a block of 13 bytes cannot be", SECTION "05000000 0d000000", "corrupt",
