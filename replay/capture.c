@@ -716,9 +716,16 @@ size_t toa_capture_near(toa_capture *capture, toa_record *out, size_t max)
         return layout->swapped || layout->maybe_swapped || layout->header_len != PCAP_RECORD_HEADER
                    ? 0
                    : pcap_near(capture, out, max);
-    while (n < max && capture->format == FORMAT_PCAPNG && pcapng_is_near(capture) &&
-           toa_capture_next(capture, &out[n]) == TOA_CAPTURE_RECORD)
+    while (n < max && capture->format == FORMAT_PCAPNG && pcapng_is_near(capture)) {
+        const uint64_t offset = capture->offset;
+        if (toa_capture_next(capture, &out[n]) != TOA_CAPTURE_RECORD) {
+            capture->state = TOA_CAPTURE_RECORD; /* the next call meets it again */
+            capture->offset = offset;
+            capture->error[0] = '\0';
+            break;
+        }
         n++;
+    }
     return n;
 }
 

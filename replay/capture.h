@@ -87,8 +87,8 @@ toa_capture_result toa_capture_next(toa_capture *capture, toa_record *out);
 /*
  * As many of the next records, up to `max`, as have been read from the file already, so that
  * nothing has to move for them and all records since the last toa_capture_next stay valid. Fewer,
- * with the rest of *out untouched, if there are not so many, or if that cannot be told at a glance:
- * toa_capture_next goes on from there.
+ * with the rest of *out untouched, if there are not so many, if the next is wrong, or if that
+ * cannot be told at a glance: toa_capture_next goes on from there.
  */
 size_t toa_capture_near(toa_capture *capture, toa_record *out, size_t max);
 

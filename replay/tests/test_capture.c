@@ -650,6 +650,27 @@ static void test_many(void **state)
     free(packed);
 }
 
+/* What is wrong behind records that are near is left to toa_capture_next. */
+static void test_near_what_is_wrong(void **state)
+{
+    (void)state;
+    uint8_t bytes[INPUT_MAX];
+    const size_t len = from_hex(SECTION ETHERNET ENHANCED(FIRST)
+                                    ENHANCED(FIRST) "06000000 24000000 00000000 00000000 01000000 "
+                                                    "04000000 06000000 deadbeef 20000000",
+                                bytes);
+    toa_capture *capture = toa_capture_open_memory("f", bytes, len, 0);
+    toa_record records[2];
+    assert_int_equal(toa_capture_next(capture, &records[0]), TOA_CAPTURE_RECORD);
+    assert_int_equal(toa_capture_near(capture, records, 2), 1);
+    assert_true(toa_capture_offset(capture) == 48 + 36);
+    assert_string_equal(toa_capture_error(capture), "");
+    assert_int_equal(toa_capture_next(capture, &records[0]), TOA_CAPTURE_CORRUPT);
+    assert_true(toa_capture_offset(capture) == 48 + 2 * 36);
+    assert_int_equal(toa_capture_near(capture, records, 2), 0);
+    toa_capture_close(capture);
+}
+
 /* Blocks longer than the window: one is stepped over, one is read. */
 static void test_long_blocks(void **state)
 {
@@ -752,7 +773,7 @@ int main(void)
         cmocka_unit_test(test_formats),        cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_times),          cmocka_unit_test(test_packings),
         cmocka_unit_test(test_packed_cuts),    cmocka_unit_test(test_many),
-        cmocka_unit_test(test_long_blocks),
+        cmocka_unit_test(test_long_blocks),    cmocka_unit_test(test_near_what_is_wrong),
 #ifndef _WIN32
         cmocka_unit_test(test_missing_file),   cmocka_unit_test(test_file),
         cmocka_unit_test(test_standard_input),
