@@ -12,14 +12,15 @@ enum {
 
 static const uint64_t TOLERANCE = TOA_QUERIES_TOLERANCE;
 
-/* A query that was seen, and what the engine said then. */
+/* A query that was seen, and what the engine said then. Asked again before `until`, it is one. */
 typedef struct question {
-    toa_query query;
+    toa_query query;     /* version 0: none */
     toa_endpoint client; /* who asked */
     toa_endpoint service;
     toa_answer then;
     toa_time at;
-    bool open;
+    toa_time until;        /* a service that says what it knows says it by then */
+    unsigned n_unanswered; /* of as many as it was asked */
 } question;
 
 /* A disagreement that the next moments may still explain. */
@@ -88,6 +89,11 @@ static toa_time heard_of(toa_queries *queries, toa_time time)
     return queries->now;
 }
 
+static toa_time later(toa_time time, toa_time duration)
+{
+    return time > INT64_MAX - duration ? INT64_MAX : time + duration;
+}
+
 void toa_queries_event(toa_queries *queries, const toa_event *event, toa_time time)
 {
     change *slot = &queries->changes[queries->n_changes++ % CHANGES_MAX];
@@ -115,6 +121,9 @@ static bool agrees(const toa_check_answer *check, const toa_answer *answer)
         return false;
     }
     const toa_answer *said = &check->recorded.answer;
+    if (check->broken) {
+        return false;
+    }
     if (said->word == TOA_CAPTURE_DROPS) { /* instead of what the engine would have said */
         return toa_word_may_change(reply.answer.word);
     }
@@ -123,11 +132,15 @@ static bool agrees(const toa_check_answer *check, const toa_answer *answer)
            toa_endpoint_equal(&reply.answer.mapping.vip, &said->mapping.vip);
 }
 
-/* Whether it is what held before a change, or an expiry, of the last moments. */
+/* Whether it is what held before an expiry just before the question, or before a change from just
+ * before the question to `until`. */
 static bool agrees_with_before(const toa_queries *queries, const toa_check_answer *check,
-                               const question *asked)
+                               const question *asked, toa_time until)
 {
     const toa_answer *said = &check->recorded.answer;
+    if (check->broken) {
+        return false;
+    }
     if (asked->then.word == TOA_EXPIRED && asked->then.age <= TOA_QUERIES_TOLERANCE &&
         toa_endpoint_equal(&asked->then.former.client, &said->mapping.client)) {
         return true;
@@ -138,10 +151,10 @@ static bool agrees_with_before(const toa_queries *queries, const toa_check_answe
         if (asked->at > past->at && (uint64_t)asked->at - (uint64_t)past->at > TOLERANCE) {
             return false; /* and so are the changes before it */
         }
-        bool same_flow = toa_endpoint_equal(&past->fake, &check->query.fake) &&
-                         (check->query.server.version == 0 ||
-                          toa_endpoint_equal(&past->server, &check->query.server));
-        if (same_flow && toa_endpoint_equal(&past->former, &said->mapping.client)) {
+        bool counts = past->at <= until && toa_endpoint_equal(&past->fake, &check->query.fake) &&
+                      (check->query.server.version == 0 ||
+                       toa_endpoint_equal(&past->server, &check->query.server));
+        if (counts && toa_endpoint_equal(&past->former, &said->mapping.client)) {
             return true;
         }
     }
@@ -183,8 +196,8 @@ void toa_queries_finish(toa_queries *queries)
         judge_first_late(queries);
     }
     for (size_t i = 0; i < OPEN_MAX; i++) {
-        queries->totals.unanswered += queries->open[i].open;
-        queries->open[i].open = false;
+        queries->totals.unanswered += queries->open[i].n_unanswered;
+        queries->open[i].n_unanswered = 0;
     }
 }
 
@@ -206,6 +219,17 @@ static bool is_service(const toa_queries *queries, const toa_endpoint *endpoint)
     return false;
 }
 
+static bool same_question(const question *asked, const toa_query *query,
+                          const toa_datagram *datagram)
+{
+    return asked->query.version == query->version && asked->query.id == query->id &&
+           asked->query.wait_ms == query->wait_ms &&
+           toa_endpoint_equal(&asked->query.fake, &query->fake) &&
+           toa_endpoint_equal(&asked->query.server, &query->server) &&
+           toa_endpoint_equal(&asked->client, &datagram->source) &&
+           toa_endpoint_equal(&asked->service, &datagram->destination);
+}
+
 /* False when it is none. */
 static bool on_query(toa_queries *queries, const toa_datagram *datagram, toa_time now)
 {
@@ -216,48 +240,92 @@ static bool on_query(toa_queries *queries, const toa_datagram *datagram, toa_tim
     }
     question *slot = slot_of(queries, query.id, &datagram->source, &datagram->destination);
     queries->totals.queries++;
-    queries->totals.unanswered += slot->open;
-    *slot = (question){
-        .query = query,
-        .client = datagram->source,
-        .service = datagram->destination,
-        .then = ask(queries, &query, now),
-        .at = now,
-        .open = true,
-    };
+    if (slot->n_unanswered == 0 || now > slot->until || !same_question(slot, &query, datagram)) {
+        queries->totals.unanswered += slot->n_unanswered;
+        *slot = (question){
+            .query = query,
+            .client = datagram->source,
+            .service = datagram->destination,
+            .then = ask(queries, &query, now),
+            .at = now,
+        };
+    }
+    slot->n_unanswered++;
+    slot->until = later(now, TOA_QUERIES_PATIENCE);
+    if (toa_word_may_change(slot->then.word)) {
+        slot->until = later(slot->until, query.wait_ms * (TOA_SECOND / 1000));
+    }
     return true;
+}
+
+/* The question with this number that an answer belongs to; NULL. */
+static question *question_of(toa_queries *queries, uint32_t id, const toa_datagram *answer)
+{
+    question *slot = slot_of(queries, id, &answer->destination, &answer->source);
+    return slot->query.version != 0 && slot->query.id == id &&
+                   toa_endpoint_equal(&slot->client, &answer->destination) &&
+                   toa_endpoint_equal(&slot->service, &answer->source)
+               ? slot
+               : NULL;
+}
+
+static uint32_t number_at(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* The question that a datagram names, whatever else it says: version 2 has the number behind the
+ * magic, version 1 in its place. */
+static question *question_named(toa_queries *queries, const toa_datagram *answer)
+{
+    static const uint8_t magic[] = {'T', 'O', 'A', 2};
+    question *named = NULL;
+    if (answer->data_len >= 8 && memcmp(answer->data, magic, sizeof magic) == 0) {
+        named = question_of(queries, number_at(answer->data + 4), answer);
+    }
+    if (named == NULL && answer->data_len >= 4) {
+        named = question_of(queries, number_at(answer->data), answer);
+    }
+    return named;
+}
+
+static void put_off(toa_queries *queries, toa_moment moment, const toa_check_answer *check,
+                    toa_time now)
+{
+    if (queries->n_late == LATE_MAX) {
+        judge_first_late(queries);
+    }
+    late *last = &queries->lates[(queries->first_late + queries->n_late++) % LATE_MAX];
+    last->check = *check;
+    last->moment = moment;
+    last->at = now;
 }
 
 static void on_reply(toa_queries *queries, const toa_datagram *datagram, toa_moment moment,
                      toa_time now)
 {
-    toa_check_answer check;
-    if (toa_reply_decode(datagram->data, datagram->data_len, &check.recorded) != TOA_FOUND) {
+    question *asked = question_named(queries, datagram);
+    if (asked == NULL) {
         return;
     }
-    question *asked =
-        slot_of(queries, check.recorded.id, &datagram->destination, &datagram->source);
-    if (!asked->open || asked->query.id != check.recorded.id ||
-        asked->query.version != check.recorded.version ||
-        !toa_endpoint_equal(&asked->client, &datagram->destination) ||
-        !toa_endpoint_equal(&asked->service, &datagram->source)) {
-        return;
+    bool in_time = now <= asked->until;
+    toa_check_answer check = {.query = asked->query};
+    check.broken =
+        toa_reply_decode(datagram->data, datagram->data_len, &check.recorded) != TOA_FOUND ||
+        check.recorded.version != check.query.version;
+    check.answer = in_time ? ask(queries, &check.query, now) : asked->then;
+    asked->n_unanswered -= asked->n_unanswered != 0;
+    if (check.broken) {
+        memset(&check.recorded, 0, sizeof check.recorded);
     }
-    asked->open = false;
-    check.query = asked->query;
-    check.answer = ask(queries, &check.query, now);
     if (agrees(&check, &check.answer) || agrees(&check, &asked->then) ||
-        agrees_with_before(queries, &check, asked)) {
+        agrees_with_before(queries, &check, asked, in_time ? now : toa_time_after(asked->at))) {
         judge(queries, moment, &check, true);
-        return;
+    } else if (check.broken || !in_time) {
+        judge(queries, moment, &check, false);
+    } else {
+        put_off(queries, moment, &check, now);
     }
-    if (queries->n_late == LATE_MAX) {
-        judge_first_late(queries);
-    }
-    late *last = &queries->lates[(queries->first_late + queries->n_late++) % LATE_MAX];
-    last->check = check;
-    last->moment = moment;
-    last->at = now;
 }
 
 bool toa_queries_datagram(toa_queries *queries, const toa_datagram *datagram, toa_moment moment)

@@ -3,8 +3,11 @@
  *
  * The service that was recorded saw the same segments a moment earlier or later than the capture
  * did. So within TOLERANCE of a learning or an expiry both answers count: what held before, and
- * what holds after. Times are a capture's and may be any; one before the latest counts as the
- * latest, as it does for the engine.
+ * what holds after. It answered at some moment between the query and its answer, so what held at
+ * any of them counts, too; but not when the answer comes later than the query's wait (where the
+ * engine would have waited) and PATIENCE: then it must be what held when the query came. Every
+ * answer that names a query counts, a second one and one that cannot be read, too. Times are a
+ * capture's and may be any; one before the latest counts as the latest, as it does for the engine.
  */
 #ifndef TOA_QUERIES_H
 #define TOA_QUERIES_H
@@ -12,6 +15,9 @@
 #include <toa/replay.h>
 
 #define TOA_QUERIES_TOLERANCE (2 * TOA_SECOND / 1000)
+
+/* How long a service takes at most, beyond the wait that was asked for: clients give up by then. */
+#define TOA_QUERIES_PATIENCE TOA_SECOND
 
 /* The last moment at which a change explains an answer given at `time`. */
 static inline toa_time toa_time_after(toa_time time)
@@ -51,9 +57,9 @@ void toa_queries_finish(toa_queries *queries);
 
 typedef struct toa_queries_totals {
     uint64_t queries;
-    uint64_t agree;
+    uint64_t agree; /* answers; a query may have several */
     uint64_t disagree;
-    uint64_t unanswered; /* no answer in the capture, or forgotten for newer queries */
+    uint64_t unanswered; /* queries: no answer in the capture, or forgotten for newer ones */
 } toa_queries_totals;
 toa_queries_totals toa_queries_count(const toa_queries *queries);
 

@@ -253,13 +253,23 @@ void toa_report_answer(toa_buffer *out, toa_report_form form, toa_moment moment,
     }
 }
 
+/* What a recorded answer says where it is neither a client nor a reason with a name; NULL. */
+static const char *recorded_words(const toa_check_answer *check)
+{
+    if (check->broken) {
+        return "broken answer";
+    }
+    return check->query.version == 1 && check->recorded.answer.word != TOA_FOUND ? "not found"
+                                                                                 : NULL;
+}
+
 void toa_report_recorded(toa_buffer *out, const toa_check_answer *check)
 {
-    const toa_answer *said = &check->recorded.answer;
-    if (check->query.version == 1 && said->word != TOA_FOUND) {
-        toa_buffer_text(out, "not found");
+    const char *words = recorded_words(check);
+    if (words != NULL) {
+        toa_buffer_text(out, words);
     } else {
-        toa_report_result(out, said);
+        toa_report_result(out, &check->recorded.answer);
     }
 }
 
@@ -268,13 +278,13 @@ void toa_report_query(toa_buffer *out, toa_report_form form, toa_moment moment,
 {
     const toa_query *query = &check->query;
     const toa_answer *said = &check->recorded.answer;
-    bool v1_miss = query->version == 1 && said->word != TOA_FOUND;
+    const char *words = recorded_words(check);
     if (form == TOA_REPORT_JSON) {
         json_answer(out, moment, &query->fake, &query->server, &check->answer);
-        if (!check->agrees && said->word == TOA_FOUND) {
+        if (!check->agrees && words == NULL && said->word == TOA_FOUND) {
             json_endpoint(out, "recorded", &said->mapping.client);
         } else if (!check->agrees) {
-            json_word(out, "recorded", v1_miss ? "not found" : toa_word_name(said->word));
+            json_word(out, "recorded", words != NULL ? words : toa_word_name(said->word));
         }
         toa_buffer_text(out, "}\n");
         return;

@@ -31,7 +31,8 @@ void toa_report_answer(toa_buffer *out, toa_report_form form, toa_moment moment,
 void toa_report_query(toa_buffer *out, toa_report_form form, toa_moment moment,
                       const toa_check_answer *check);
 
-/* The recorded answer as text; version 1 knows no reasons: "not found". */
+/* The recorded answer as text; version 1 knows no reasons: "not found". What is no answer of the
+ * query's version: "broken answer". */
 void toa_report_recorded(toa_buffer *out, const toa_check_answer *check);
 
 void toa_report_summary(toa_buffer *out, toa_report_form form, const toa_replay_totals *totals);

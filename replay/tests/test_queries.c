@@ -31,6 +31,7 @@ typedef struct stage {
     toa_dialects dialects;
     unsigned n_told;
     bool agrees; /* the last */
+    bool broken; /* likewise */
 } stage;
 
 static void on_told(void *context, toa_moment moment, const toa_check_answer *check)
@@ -39,6 +40,7 @@ static void on_told(void *context, toa_moment moment, const toa_check_answer *ch
     (void)moment;
     stage->n_told++;
     stage->agrees = check->agrees;
+    stage->broken = check->broken;
 }
 
 static int setup(void **state)
@@ -186,6 +188,18 @@ static const row rows[] = {
      false},
     {"the former client 2 ms behind the reuse of its port", 0, 20 * MS, 22 * MS, 22 * MS, 1, true},
     {"but not later", 0, 20 * MS, 22 * MS + 1, 22 * MS + 1, 1, false},
+    {"expired within a second after the question: the service was slow", 0, -1,
+     15 * TOA_SECOND - 900 * MS, 15 * TOA_SECOND + 100 * MS, 0, true},
+    {"expired later than that: it would have answered before", 0, -1, 15 * TOA_SECOND - 900 * MS,
+     15 * TOA_SECOND + 100 * MS + 1, 0, false},
+    {"what held when asked agrees however late it comes", 0, -1, 1 * TOA_SECOND, 40 * TOA_SECOND, 1,
+     true},
+    {"... and 2 ms before that", 0, 998 * MS, 1 * TOA_SECOND, 40 * TOA_SECOND, 1, true},
+    {"but not what was over earlier", 0, 998 * MS - 1, 1 * TOA_SECOND, 40 * TOA_SECOND, 1, false},
+    {"nor what was learned when a service would have answered", 3 * TOA_SECOND, -1, 1 * TOA_SECOND,
+     4 * TOA_SECOND, 1, false},
+    {"nor what was learned and replaced then", 3 * TOA_SECOND, 4 * TOA_SECOND, 1 * TOA_SECOND,
+     5 * TOA_SECOND, 1, false},
 };
 
 static void run_row(stage *stage, const row *row)
@@ -320,14 +334,141 @@ static void an_answer_that_nobody_asked_for_is_no_answer(void **state)
     assert_int_equal(stage->n_told, 0);
 }
 
-static void the_second_answer_to_a_question_is_none(void **state)
+static void every_answer_to_a_question_must_agree(void **state)
 {
     stage *stage = *state;
     ask(stage, 7, 0);
     reply(stage, 7, 1, 0);
-    reply(stage, 7, 2, 1);
+    reply(stage, 7, 2, 0);
+    assert_true(stage->n_told == 2 && stage->agrees);
+    reply(stage, 7, 3, 1);
     toa_queries_finish(stage->queries);
-    assert_int_equal(stage->n_told, 1);
+    assert_true(stage->n_told == 3 && !stage->agrees);
+    toa_queries_totals totals = toa_queries_count(stage->queries);
+    assert_int_equal(totals.queries, 1);
+    assert_int_equal(totals.unanswered, 0);
+}
+
+/* The client lost patience; the service answers each time, and the first answer comes last. */
+static void a_question_that_is_asked_again_has_as_many_answers(void **state)
+{
+    stage *stage = *state;
+    ask(stage, 7, 0);
+    syn(stage, 500 * MS, 100, 1);
+    ask(stage, 7, 900 * MS);
+    reply(stage, 7, 901 * MS, 1);
+    reply(stage, 7, 902 * MS, 0);
+    toa_queries_finish(stage->queries);
+    toa_queries_totals totals = toa_queries_count(stage->queries);
+    assert_int_equal(totals.queries, 2);
+    assert_int_equal(totals.agree, 2);
+    assert_int_equal(totals.unanswered, 0);
+}
+
+static void a_question_that_is_asked_again_may_lack_an_answer(void **state)
+{
+    stage *stage = *state;
+    ask(stage, 7, 0);
+    ask(stage, 7, 1);
+    reply(stage, 7, 2, 0);
+    toa_queries_finish(stage->queries);
+    assert_int_equal(toa_queries_count(stage->queries).unanswered, 1);
+}
+
+/* The first was not answered in time; the number is used again, and nothing of the first counts. */
+static void a_question_that_is_asked_much_later_is_another(void **state)
+{
+    stage *stage = *state;
+    ask(stage, 7, 0);
+    syn(stage, 500 * MS, 100, 1);
+    ask(stage, 7, 1000 * MS + 1);
+    reply(stage, 7, 1001 * MS, 0);
+    toa_queries_finish(stage->queries);
+    toa_queries_totals totals = toa_queries_count(stage->queries);
+    assert_int_equal(totals.queries, 2);
+    assert_int_equal(totals.disagree, 1);
+    assert_int_equal(totals.unanswered, 1);
+}
+
+/* Answers to question 7 of version 1, and to 7 of version 2, that no service of ours gives. */
+static void an_answer_that_cannot_be_read_disagrees(void **state)
+{
+    static const struct {
+        const char *sentence;
+        uint8_t version; /* of the question */
+        size_t len;
+        uint8_t bytes[80];
+        bool counts;
+    } answers[] = {
+        {"not found, with an address", 1, 11, {0, 0, 0, 7, 1, 1, 2, 3, 4, 0, 5}, true},
+        {"not found, with a port", 1, 11, {0, 0, 0, 7, 1, 0, 0, 0, 0, 0, 5}, true},
+        {"no code", 1, 11, {0, 0, 0, 7, 2}, true},
+        {"too short", 1, 10, {0, 0, 0, 7, 1}, true},
+        {"too long", 1, 12, {0, 0, 0, 7, 1}, true},
+        {"the number alone", 1, 4, {0, 0, 0, 7}, true},
+        {"less than a number", 1, 3, {0, 0, 0}, false},
+        {"another number", 1, 11, {0, 0, 0, 8, 2}, false},
+        {"version 2 for version 1", 1, 80, {'T', 'O', 'A', 2, 0, 0, 0, 7, 2, 1}, true},
+        {"version 1 for version 2", 2, 11, {0, 0, 0, 7, 1}, true},
+        {"no word", 2, 80, {'T', 'O', 'A', 2, 0, 0, 0, 7, 2, 99}, true},
+        {"cut", 2, 79, {'T', 'O', 'A', 2, 0, 0, 0, 7, 2, 1}, true},
+        {"the magic and no number", 2, 7, {'T', 'O', 'A', 2, 0, 0, 0}, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        void *fresh = NULL;
+        uint8_t bytes[TOA_DATAGRAM_MAX];
+        toa_query query = {.version = answers[i].version, .id = 7, .fake = at("10.0.1.7:40001")};
+        assert_int_equal(setup(&fresh), 0);
+        stage *stage = fresh;
+        datagram(stage, bytes, toa_query_encode(&query, bytes), true, 0);
+        datagram(stage, answers[i].bytes, answers[i].len, false, 1);
+        toa_queries_finish(stage->queries);
+        toa_queries_totals totals = toa_queries_count(stage->queries);
+        if (totals.disagree != answers[i].counts || totals.agree != 0 ||
+            totals.unanswered == answers[i].counts || stage->broken != answers[i].counts) {
+            fail_msg("%s: %u disagree", answers[i].sentence, (unsigned)totals.disagree);
+        }
+        (void)teardown(&fresh);
+    }
+}
+
+/* Version 2, asked before the mapping of 1 s is learned, answered with it `late` behind it. */
+static void a_service_may_wait_as_long_as_it_was_asked_to(void **state)
+{
+    (void)state;
+    for (unsigned late = 0; late < 2; late++) {
+        void *fresh = NULL;
+        uint8_t bytes[TOA_DATAGRAM_MAX];
+        toa_query query = {.version = 2, .id = 7, .fake = at("10.0.1.7:40001"), .wait_ms = 5000};
+        toa_answer answer = {
+            .word = TOA_FOUND,
+            .mapping = {.client = at("203.0.113.1:1000"), .kind = 254, .carrier = TOA_CARRIER_SYN},
+        };
+        assert_int_equal(setup(&fresh), 0);
+        stage *stage = fresh;
+        datagram(stage, bytes, toa_query_encode(&query, bytes), true, 0);
+        syn(stage, TOA_SECOND, 100, 1);
+        datagram(stage, bytes, toa_reply_encode(&query, &answer, bytes), false,
+                 6 * TOA_SECOND + late);
+        toa_queries_finish(stage->queries);
+        assert_true(stage->n_told == 1 && stage->agrees == (late == 0));
+        (void)teardown(&fresh);
+    }
+}
+
+/* The mapping expires meanwhile; who is known is not waited for. */
+static void a_service_does_not_wait_with_what_it_knows(void **state)
+{
+    stage *stage = *state;
+    uint8_t bytes[TOA_DATAGRAM_MAX];
+    toa_query query = {.version = 2, .id = 7, .fake = at("10.0.1.7:40001"), .wait_ms = 5000};
+    toa_answer expired = {.word = TOA_EXPIRED};
+    syn(stage, 0, 100, 1);
+    datagram(stage, bytes, toa_query_encode(&query, bytes), true, 14 * TOA_SECOND);
+    datagram(stage, bytes, toa_reply_encode(&query, &expired, bytes), false, 16 * TOA_SECOND);
+    toa_queries_finish(stage->queries);
+    assert_true(stage->n_told == 1 && !stage->agrees);
 }
 
 static void every_question_is_agreed_disagreed_or_unanswered(void **state)
@@ -410,7 +551,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_port_of_the_service_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_that_nobody_asked_for_is_no_answer, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(the_second_answer_to_a_question_is_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_answer_to_a_question_must_agree, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_question_that_is_asked_again_has_as_many_answers, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_question_that_is_asked_again_may_lack_an_answer, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_question_that_is_asked_much_later_is_another, setup,
+                                        teardown),
+        cmocka_unit_test(an_answer_that_cannot_be_read_disagrees),
+        cmocka_unit_test(a_service_may_wait_as_long_as_it_was_asked_to),
+        cmocka_unit_test_setup_teardown(a_service_does_not_wait_with_what_it_knows, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(every_question_is_agreed_disagreed_or_unanswered, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_change_counts_where_times_run_backwards_behind_it, setup,

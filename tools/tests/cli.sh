@@ -183,6 +183,27 @@ row 'a recorded answer that is right too early fails' 1 err 'recorded 203.0.113.
 row '... and says frame, time and both answers' 1 err \
     'query-disagrees.case: frame 7 at 5.000200000: recorded 198.51.100.77:33333, the engine says 203.0.113.9:51514 254 ack' \
     "$toa" check $failing/query-disagrees.case
+mkdir "$scratch/answers"
+python3 - "$failing/query-disagrees-not-found.pcap" "$scratch/answers" <<'PY'
+import sys
+capture, code = open(sys.argv[1], "rb").read(), bytes.fromhex("00000001 01 000000000000")
+assert capture.count(code) == 1 and capture.endswith(code)
+answer = capture[-(16 + 14 + 20 + 8 + 11):]
+def write(name, *parts):
+    open(f"{sys.argv[2]}/{name}.pcap", "wb").write(b"".join(parts))
+    open(f"{sys.argv[2]}/{name}.case", "w").write(f"capture {name}.pcap\nsource x\n")
+write("code-2", capture.replace(code, bytes.fromhex("00000001 02 000000000000")))
+found = answer.replace(code, bytes.fromhex("00000001 00 cb007109 c93a"))
+write("right-then-wrong", capture[:-len(answer)], found, answer)
+write("much-later", capture[:-len(answer)], (int.from_bytes(answer[:4], "little") + 20).to_bytes(4, "little"), answer[4:])
+PY
+row 'a recorded answer with a code that is none disagrees' 1 out '= 203.0.113.9:51514 254 ack; recorded: broken answer' \
+    "$toa" replay "$scratch/answers/code-2.pcap"
+row '... in JSON too' 1 out '"result":"found","age":"4.970200000","recorded":"broken answer"}' "$toa" replay --json "$scratch/answers/code-2.pcap"
+row '... and is not blessed' 1 err 'code-2.case: not blessed' "$toa" check --bless "$scratch/answers/code-2.case"
+row 'a second answer that is wrong disagrees' 1 out 'answers that disagree: 1' "$toa" replay "$scratch/answers/right-then-wrong.pcap"
+row 'an answer that came too late is held against what held when it was asked' 1 out \
+    '= 203.0.113.9:51514 254 ack; recorded: not found' "$toa" replay "$scratch/answers/much-later.pcap"
 printf 'capture %s/cases/table-syn-flood.pcap\nsource x\nrecords 16\nask 0 10.9.9.9:1 pending\n' "$corpus" >"$scratch/refused.case"
 row 'a failing case whose table was too small says so' 1 err 'flows were pushed out: raise `records`' "$toa" check "$scratch/refused.case"
 row 'a cut capture is unreadable' 3 err 'capture-cut.pcap' "$toa" check $failing/capture-cut.case

@@ -77,8 +77,10 @@ TOA_API const char *toa_ask_parse(const char *text, size_t len, toa_ask *out);
 typedef struct toa_check_answer {
     toa_query query;
     toa_reply recorded;
-    toa_answer answer; /* the engine's, at the time of the recorded one */
+    toa_answer answer; /* the engine's, at the time of the recorded one; of the query, when that
+                          came too late for any service */
     bool agrees;
+    bool broken; /* the recorded one is no answer of the query's version, and cleared */
 } toa_check_answer;
 
 /* Where in the input something happened. */
@@ -148,11 +150,11 @@ typedef struct toa_replay_totals {
     uint64_t longer;               /* records with captured > original */
     uint64_t wrong_link;           /* records of a link type that cannot be parsed: foreign */
     uint64_t queries;              /* queries of the service in the capture */
-    uint64_t agree;                /* ... whose recorded answer is the engine's */
+    uint64_t agree;                /* recorded answers to them that are the engine's */
     uint64_t disagree;
-    uint64_t unanswered;
-    size_t mappings; /* live at the time of the last frame */
-    size_t records;  /* that the table has */
+    uint64_t unanswered; /* queries without an answer in the capture */
+    size_t mappings;     /* live at the time of the last frame */
+    size_t records;      /* that the table has */
 } toa_replay_totals;
 TOA_API void toa_replay_totals_get(const toa_replay *replay, toa_replay_totals *out);
 
