@@ -300,11 +300,12 @@ static toa_word unheeded(passage *at, toa_word otherwise)
     if (at->found == TOA_NO_OPTION) {
         return otherwise;
     }
-    if (at->found == TOA_FOUND) {
-        contradict(at);
-        return TOA_MIDSTREAM;
+    const toa_word word = hearing(at);
+    if (word != TOA_FOUND) {
+        return word;
     }
-    return at->found;
+    contradict(at);
+    return TOA_MIDSTREAM;
 }
 
 /* Whether nothing is to be kept of the first SYN of a flow, or of a client that it names, but what
@@ -425,6 +426,18 @@ static bool first_after_syn(const toa_record *record, uint32_t seq)
     return (record->state & RECORD_SYN_SEEN) != 0 && (since == 0 || since == record->syn_data_len);
 }
 
+/* What came on a segment that ends the handshake and cannot teach is why the flow has no client. */
+static void refuse(passage *at)
+{
+    const toa_config *config = &at->engine->config;
+    at->found = toa_options_read(config->dialects, config->duplicates, false, at->segment->options,
+                                 &at->sighted);
+    if (at->found != TOA_NO_OPTION) {
+        const toa_word word = hearing(at);
+        at->record.reason = (uint8_t)(word == TOA_FOUND ? TOA_MIDSTREAM : word);
+    }
+}
+
 static toa_word on_close(passage *at)
 {
     if (at->place == TOA_NO_PLACE || (at->record.state & RECORD_CLOSED) != 0) {
@@ -436,7 +449,9 @@ static toa_word on_close(passage *at)
     if (wild && (at->segment->flags & TOA_TCP_RST) != 0) {
         return TOA_PASS; /* of the connection before, or forged: TCP does not heed it either */
     }
-    (void)handshake_end(at);
+    if (handshake_end(at)) {
+        refuse(at);
+    }
     if (wild) {
         at->record.state |= RECORD_CLOSED_WILD;
     }
@@ -455,16 +470,14 @@ static toa_word on_segment(passage *at)
     if (at->place == TOA_NO_PLACE) {
         return on_unknown(at);
     }
-    if ((at->record.state & RECORD_CLOSED) != 0) {
-        return unheeded(at, TOA_PASS);
-    }
+    bool closed = (at->record.state & RECORD_CLOSED) != 0;
     bool ends = handshake_end(at);
     toa_word otherwise = ends && at->record.client.version == 0 ? TOA_NO_OPTION : TOA_PASS;
-    bool counts = at->in_handshake || at->engine->config.midstream;
+    bool counts = !closed && (at->in_handshake || at->engine->config.midstream);
     toa_word word = counts ? heed(at, otherwise) : unheeded(at, otherwise);
 
-    if (word == TOA_MIDSTREAM) {
-        at->record.reason = TOA_MIDSTREAM;
+    if (word == TOA_MIDSTREAM || word == TOA_UNTRUSTED) {
+        at->record.reason = (uint8_t)word;
     }
     if (ends || word != TOA_PASS) {
         record_store(at);
@@ -552,6 +565,19 @@ static void find_record(passage *at)
     }
 }
 
+/*
+ * Whether a client's segment can have these flags: a TCP drops unseen what has neither SYN, ACK nor
+ * RST (RFC 9293, 3.10.7), so that a forged option on it would stand before the load balancer's, and
+ * nobody accepts a SYN with FIN. A SYN with ACK is a server's.
+ */
+static bool flags_heeded(unsigned flags)
+{
+    if ((flags & TOA_TCP_RST) != 0) {
+        return true;
+    }
+    return (flags & TOA_TCP_SYN) != 0 ? flags == TOA_TCP_SYN : (flags & TOA_TCP_ACK) != 0;
+}
+
 /* The verdict on a segment. Fills event->fake and server for what belongs to a watched flow. */
 static toa_word judge(passage *at)
 {
@@ -562,8 +588,8 @@ static toa_word judge(passage *at)
     if (!watched(config, &segment->destination)) {
         return watched(config, &segment->source) ? TOA_PASS : TOA_FOREIGN;
     }
-    if ((flags & TOA_TCP_SYN) != 0 && (flags & TOA_TCP_RST) == 0 && flags != TOA_TCP_SYN) {
-        return TOA_PASS; /* a server's SYN-ACK, or SYN and FIN together, which toa_nobody accepts */
+    if (!flags_heeded(flags)) {
+        return TOA_PASS;
     }
     at->event->fake = segment->source;
     at->event->server = segment->destination;

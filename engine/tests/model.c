@@ -326,8 +326,20 @@ static bool is_first(const flow_history *flow, uint32_t seq)
     return opening->syn && (seq == opening->seq + 1 || seq == opening->seq + 1 + opening->data_len);
 }
 
-static toa_word on_close(flow_history *known, bool rst, entry *one, toa_event *event)
+/* What a TOA comes to that cannot teach. */
+static toa_word too_late(const toa_model *model, const toa_segment *segment, toa_word found)
 {
+    if (found != TOA_FOUND) {
+        return found;
+    }
+    return is_trusted(&model->config, &segment->source) ? TOA_MIDSTREAM : TOA_UNTRUSTED;
+}
+
+static toa_word on_close(const toa_model *model, const toa_segment *segment, flow_history *known,
+                         entry *one, toa_event *event)
+{
+    bool rst = (segment->flags & TOA_TCP_RST) != 0;
+    toa_sighting toa;
     if (known == NULL || close_of(known) != NULL) {
         return TOA_PASS;
     }
@@ -336,6 +348,11 @@ static toa_word on_close(flow_history *known, bool rst, entry *one, toa_event *e
         return TOA_PASS;
     }
     event->mapping = mapping_of(known);
+    toa_word found = toa_options_read(model->config.dialects, model->config.duplicates, false,
+                                      segment->options, &toa);
+    if (found != TOA_NO_OPTION && first_behind_syn(known) == NULL) {
+        one->refused = too_late(model, segment, found);
+    }
     one->closed = true;
     remember(known, one);
     return TOA_CLOSE;
@@ -372,8 +389,8 @@ static toa_word on_options(toa_model *model, const toa_segment *segment, toa_wor
     toa_mapping old = {.client = {.version = 0}};
 
     if (closed || (!first && !model->config.midstream)) {
-        toa_word word = found == TOA_FOUND ? TOA_MIDSTREAM : found;
-        one->refused = word == TOA_MIDSTREAM && !closed ? TOA_MIDSTREAM : TOA_PENDING;
+        toa_word word = too_late(model, segment, found);
+        one->refused = found == TOA_FOUND ? word : TOA_PENDING;
         if (known != NULL) {
             contradict(model, segment, known, found, one, event);
             remember(known, one);
@@ -420,14 +437,14 @@ static toa_word judge(toa_model *model, const toa_segment *segment, toa_time now
     if (!is_watched(&model->config, &segment->destination)) {
         return is_watched(&model->config, &segment->source) ? TOA_PASS : TOA_FOREIGN;
     }
-    if (syn && !rst && (ack || fin)) {
+    if (!rst && (syn ? ack || fin : !ack)) {
         return TOA_PASS;
     }
     event->fake = segment->source;
     event->server = segment->destination;
     flow_history *known = flow_of(model, &segment->source, &segment->destination);
     if (fin || rst) {
-        return on_close(known, rst, &one, event);
+        return on_close(model, segment, known, &one, event);
     }
     toa_word found = toa_options_read(model->config.dialects, model->config.duplicates, syn,
                                       segment->options, &toa);

@@ -212,6 +212,7 @@ static uint8_t flags_of(const char *verb)
         {"ack", TOA_TCP_ACK},
         {"data", TOA_TCP_ACK | TOA_TCP_PSH},
         {"fin", TOA_TCP_FIN | TOA_TCP_ACK},
+        {"finonly", TOA_TCP_FIN},
         {"rst", TOA_TCP_RST},
         {"rstack", TOA_TCP_RST | TOA_TCP_ACK},
         {"synack", TOA_TCP_SYN | TOA_TCP_ACK},

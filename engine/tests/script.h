@@ -6,11 +6,13 @@
  * Steps stand between semicolons: a time in ns (or "min", "max", "max-N"), a verb, its arguments,
  * and behind "=" what must come.
  *
- *   syn ack data fin rst rstack synack synfin synrst none   a segment with these flags, of LEN
- *                [FLOW] [back] SEQ[+LEN] [OPTIONS]          data bytes (data: 10, else 0); SEQ is
- * not 0; back: from the server must: VERDICT [replaced] [was=CLIENT] ask [FLOW] by fake alone, or
- * with >sN too must: CLIENT|REASON [syn|ack|data] [age=N] [free=N] [vip=VIP] [was=CLIENT]
- * [ambiguous] [kind=K] [of=sN] live         must: how many mappings answer
+ *   FLAGS [FLOW] [back] SEQ[+LEN] [OPTIONS] = VERDICT [replaced] [was=CLIENT]
+ *       a segment of LEN data bytes (data: 10, else 0); SEQ is not 0; back: from the server
+ *       FLAGS: syn ack data fin finonly rst rstack synack synfin synrst none
+ *   ask [FLOW] = CLIENT|REASON [syn|ack|data] [age=N] [free=N] [vip=VIP] [was=CLIENT]
+ *                [ambiguous] [kind=K] [of=sN]
+ *       by fake alone, or, with >sN, by both
+ *   live = how many mappings answer
  *
  * FLOW: fN (client: 6 and above are IPv6) or fN>sN; f1>s1 when left out. mN: like fN, but the
  * question is asked in IPv6 form (::ffff:10.0.0.N).

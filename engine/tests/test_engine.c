@@ -393,8 +393,13 @@ static struct row rule[] = {
      "0 syn 100+70000 = open; 1 ack 4565 A = midstream; 1 ack 70101 A = learn"},
     {"65536 bytes of data on the SYN are not none", "segments",
      "0 syn 100+65536 = open; 1 ack 65637 A = learn"},
-    {"a segment without flags at the right place counts", "",
-     "0 syn 100 = open; 1 none 101 A = learn; 1 ask = A ack"},
+    {"a segment without ACK at the right place is nothing: TCP drops it unseen", "",
+     "0 syn 100 = open; 1 none 101 A = pass; 1 none 101 = pass; 1 none 101+10 A = pass;"
+     "2 ask = pending; 3 ack 101 B = learn; 3 ask = B ack"},
+    {"a FIN without ACK closes nothing", "",
+     "0 syn 100 A = learn; 1 finonly 101 C = pass; 2 ack 101 B = learn was=A; 2 ask = B ack"},
+    {"midstream, accepted: a segment without ACK teaches nothing", "midstream",
+     "0 none 111 A = pass; 0 ask = never_seen"},
 
     /* Whose value wins */
     {"the ACK's value beats the SYN's", "",
@@ -474,7 +479,7 @@ static struct row rule[] = {
     {"midstream, accepted: a flow with a record learns", "midstream",
      "0 syn 100 = open; 1 ack 101 = no_option; 2 data 111 A = learn; 2 ask = A data"},
     {"midstream, accepted: nothing is learned after FIN", "midstream",
-     "0 syn 100 = open; 1 fin 101 = close; 2 data 101 A = midstream; 2 ask = no_option"},
+     "0 syn 100 = open; 1 fin 101 = close; 2 data 101 A = midstream; 2 ask = midstream"},
     {"midstream, accepted: an untrusted source teaches nothing, and is the reason",
      "midstream trust",
      "0 data f2 111 A = untrusted; 0 ask f2 = never_seen; 1 syn f2 200 = open;"
@@ -497,11 +502,15 @@ static struct row rule[] = {
      "0 syn 100 = open; 1 fin 101 = close; 2 fin 101 = pass; 3 rst 102 = pass; 4 rstack 1 = pass"},
     {"FIN and RST of an unknown flow pass", "", "0 fin 100 = pass; 0 rst 100 = pass"},
     {"FIN and RST never teach", "",
-     "0 syn 100 = open; 1 fin 101 A = close; 1 ask = no_option free=32;"
-     "0 syn f2 100 = open; 1 rst f2 101 A = close; 1 ask f2 = no_option"},
-    {"nothing teaches after FIN", "",
-     "0 syn 100 = open; 1 fin 101 = close; 2 ack 101 A = midstream; 3 data 101 A = midstream;"
-     "3 ask = no_option"},
+     "0 syn 100 = open; 1 fin 101 A = close; 1 ask = midstream;"
+     "0 syn f2 100 = open; 1 rst f2 101 A = close; 1 ask f2 = midstream;"
+     "0 syn f3 100 = open; 1 fin f3 101 ! = close; 1 ask f3 = malformed"},
+    {"a FIN with a TOA behind the handshake says nothing of why none came", "",
+     "0 syn 100 = open; 1 ack 101 = no_option; 2 fin 101 A = close; 2 ask = no_option free=40"},
+    {"nothing teaches after FIN, and what came is the reason", "trust",
+     "0 syn 100 = open; 1 fin 101 = close; 1 ask = no_option; 2 ack 101 A = midstream;"
+     "2 ask = midstream; 0 syn f2 100 = open; 1 fin f2 101 A = close; 1 ask f2 = untrusted;"
+     "0 syn f2 200 = open; 1 fin f2 201 = close; 2 ack f2 201 A = untrusted; 2 ask f2 = untrusted"},
     {"nothing teaches after RST", "",
      "0 syn 100 A = learn; 1 rst 101 = close; 2 ack 101 B = midstream; 2 ask = A age=2"},
     {"an RST out of place during the handshake closes nothing", "",
@@ -534,7 +543,7 @@ static struct row rule[] = {
     {"a SYN with ACK or FIN ends nothing", "",
      "0 syn 100 A = learn; 1 synack 200 = pass; 2 synfin 200 = pass; 2 ask = A"},
     {"a SYN with RST counts as RST", "",
-     "0 synrst 100 A = pass; 1 syn 100 = open; 2 synrst 101 A = close; 2 ask = no_option"},
+     "0 synrst 100 A = pass; 1 syn 100 = open; 2 synrst 101 A = close; 2 ask = midstream"},
 
     /* Several TOAs, experiments, companions */
     {"several TOAs: the first counts", "", "0 syn 100 AB = learn; 0 ask = A"},
@@ -713,8 +722,8 @@ static struct row rule[] = {
      "malformed;"
      "0 syn f2 3 ~ = truncated; 0 ask f2 = truncated; 0 syn f2 4 x = ambiguous; 0 ask f2 = "
      "ambiguous;"
-     "0 syn f2 5 AB = duplicate; 0 ask f2 = duplicate; 0 data f2 9 A = midstream; 0 ask f2 = "
-     "midstream"},
+     "0 syn f2 5 AB = duplicate; 0 ask f2 = duplicate; 0 data f2 9 A = untrusted; 0 ask f2 = "
+     "untrusted; 0 syn 6 = open; 0 data 9 A = midstream; 0 ask = midstream"},
     {"a new incarnation forgets the reason of the old one", "",
      "0 syn 100 ! = malformed; 1 syn 200 = open; 1 ask = pending"},
     {"the server's part of a conversation is seen, and passes", "",
