@@ -131,10 +131,28 @@ static int start(SC_HANDLE service)
     return status;
 }
 
+/* While it starts the manager sends it nothing: that ends, one way or the other. */
+static BOOL send_stop(SC_HANDLE service)
+{
+    SERVICE_STATUS now = {.dwCurrentState = SERVICE_START_PENDING};
+    DWORD error = NO_ERROR;
+    for (DWORD waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
+        if (ControlService(service, SERVICE_CONTROL_STOP, &now)) {
+            return TRUE;
+        }
+        error = GetLastError();
+        if (!QueryServiceStatus(service, &now) || now.dwCurrentState != SERVICE_START_PENDING) {
+            break;
+        }
+        Sleep(LOOK_MS);
+    }
+    SetLastError(now.dwCurrentState == SERVICE_STOPPED ? ERROR_SERVICE_NOT_ACTIVE : error);
+    return now.dwCurrentState == SERVICE_STOP_PENDING;
+}
+
 static int stop(SC_HANDLE service)
 {
-    SERVICE_STATUS now;
-    if (!ControlService(service, SERVICE_CONTROL_STOP, &now)) {
+    if (!send_stop(service)) {
         if (GetLastError() != ERROR_SERVICE_NOT_ACTIVE) {
             return fail("stop");
         }

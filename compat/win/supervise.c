@@ -1,6 +1,7 @@
 #include "supervise.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,9 @@
 #include "say_windows.h"
 #include "status.h"
 
-enum { END_PATIENCE_MS = 20000, RELOAD_PATIENCE_MS = 25000 };
+/* All below the 30 s that the commands wait. What has not begun to serve has nothing to lose. */
+enum { START_PATIENCE_MS = 25000, END_PATIENCE_MS = 20000, END_UNSERVED_PATIENCE_MS = 5000 };
+enum { RELOAD_PATIENCE_MS = 25000 };
 enum { SERVED_LONG_MS = 600000 }; /* failures before are forgotten */
 
 /* What both processes have: the worker inherits it, and is told the numbers. */
@@ -49,16 +52,21 @@ static bool is_set(int which)
 }
 
 /* The worker has the log while it runs. */
-static void say_between(const char *log, int status, DWORD delay)
+static const char *log_path;
+
+__attribute__((format(printf, 1, 2))) static void say_between(const char *format, ...)
 {
-    (void)toa_say_to(log, false);
-    const char *what = status == STATUS_DONE ? NULL : status_text(status);
-    toa_complain("the process that serves ended with status %d (%s); another begins in %lu s",
-                 status, what == NULL ? "killed, or crashed" : what, (unsigned long)delay);
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    (void)toa_say_to(log_path, false);
+    toa_complain("%s", text);
     (void)toa_say_to("", false);
 }
 
-/* NULL: it cannot be started. */
+/* NULL: it cannot be started, and that was said. */
 static HANDLE start_worker(const char *program)
 {
     char line[MAX_PATH + 128];
@@ -73,6 +81,8 @@ static HANDLE start_worker(const char *program)
     if (len <= 0 || len >= (int)sizeof line ||
         !CreateProcessA(program, line, NULL, NULL, TRUE, CREATE_NO_WINDOW, NULL, NULL, &how,
                         &worker)) {
+        say_between("the process that serves cannot be started (error %lu of Windows)",
+                    (unsigned long)GetLastError());
         return NULL;
     }
     (void)CloseHandle(worker.hThread);
@@ -82,50 +92,70 @@ static HANDLE start_worker(const char *program)
 /* Waits for its end, and until then for its start. What it ended with. */
 static int watch(HANDLE worker, bool *served, void (*started)(void))
 {
-    const HANDLE news[] = {worker, handles[STARTED]};
+    const HANDLE news[] = {worker, handles[END], handles[STARTED]};
     DWORD status = STATUS_FAILED;
-    if (WaitForMultipleObjects(2, news, FALSE, INFINITE) == WAIT_OBJECT_0 + 1) {
+    DWORD patience = END_UNSERVED_PATIENCE_MS;
+    DWORD woken = WaitForMultipleObjects(3, news, FALSE, START_PATIENCE_MS);
+    if (woken == WAIT_OBJECT_0 + 2) {
         if (!*served) {
             started();
         }
         *served = true;
-        const HANDLE ends[] = {worker, handles[END]};
-        (void)WaitForMultipleObjects(2, ends, FALSE, INFINITE);
+        patience = END_PATIENCE_MS;
+        woken = WaitForMultipleObjects(2, news, FALSE, INFINITE);
     }
-    if (is_set(END) && WaitForSingleObject(worker, END_PATIENCE_MS) != WAIT_OBJECT_0) {
+    bool asked = woken == WAIT_OBJECT_0 + 1;
+    if (WaitForSingleObject(worker, asked ? patience : 0) != WAIT_OBJECT_0) {
         (void)TerminateProcess(worker, STATUS_TOO_LONG);
+        (void)WaitForSingleObject(worker, INFINITE);
+        say_between("the process that serves did not %s in %lu s, and was killed",
+                    asked ? "end" : "begin",
+                    (unsigned long)(asked ? patience : START_PATIENCE_MS) / 1000);
     }
-    (void)WaitForSingleObject(worker, INFINITE);
     (void)GetExitCodeProcess(worker, &status);
     return (int)status;
 }
 
-int supervise(const char *program, const char *log, void (*started)(void))
+/* How long to wait before the next one, and says so. */
+static DWORD pause_behind(int status, size_t n_failures)
 {
     static const DWORD delays[] = {1, 5, 60};
     const size_t n_delays = sizeof delays / sizeof delays[0];
+    DWORD delay = delays[n_failures < n_delays ? n_failures : n_delays - 1];
+    const char *what = status == STATUS_DONE ? NULL : status_text(status);
+    say_between("the process that serves ended with status %d (%s); another begins in %lu s",
+                status, what == NULL ? "killed, or crashed" : what, (unsigned long)delay);
+    return delay * 1000;
+}
+
+int supervise(const char *program, const char *log, void (*started)(void))
+{
     size_t n_failures = 0;
     bool served = false;
-    int status = STATUS_FAILED;
+    log_path = log;
     (void)SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX); /* inherited: no dialogue */
     if (!make_handles()) {
+        say_between("the system gives no events");
         return STATUS_FAILED;
     }
     for (;;) {
+        int status = STATUS_FAILED;
         ULONGLONG begun = GetTickCount64();
         HANDLE worker = start_worker(program);
         if (worker != NULL) {
             status = watch(worker, &served, started);
             (void)CloseHandle(worker);
         }
-        if (is_set(END) || !served) {
+        if (is_set(END)) {
+            return STATUS_DONE; /* a failure would have the manager start it again */
+        }
+        if (!served) {
             return status_text(status) == NULL ? STATUS_FAILED : status;
         }
         n_failures = GetTickCount64() - begun >= SERVED_LONG_MS ? 0 : n_failures;
-        DWORD delay = delays[n_failures < n_delays ? n_failures : n_delays - 1];
+        DWORD delay = pause_behind(status, n_failures);
         n_failures++;
-        say_between(log, status, delay);
-        if (WaitForSingleObject(handles[END], delay * 1000) == WAIT_OBJECT_0) {
+        if (WaitForSingleObject(handles[END], delay) == WAIT_OBJECT_0) {
             return STATUS_DONE;
         }
     }

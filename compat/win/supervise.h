@@ -2,7 +2,8 @@
  * supervise.h - the service in two processes: one that the service manager knows, and a worker that
  * serves. A worker that ends after it served, and was not told to, is followed by another
  * 1, 5, and then 60 s later, whatever the system does about services that fail; one that served for
- * ten minutes begins that count anew. The worker ends when the other process is gone.
+ * ten minutes begins that count anew. One that does not begin to serve in 25 s, or does not end in
+ * 20 s when told to, is killed. The worker ends when the other process is gone.
  */
 #ifndef TOA_WIN_SUPERVISE_H
 #define TOA_WIN_SUPERVISE_H
@@ -13,7 +14,8 @@
 
 /* Runs workers, "PROGRAM worker ...", until it is told to end. `started` is called when the first
  * one serves. Messages go to the file `log`, between workers. Returns a status of status.h: of the
- * first worker, when that does not come to serve, or of the last. */
+ * first worker, when that does not come to serve; STATUS_DONE when it was told to end, however the
+ * worker did. */
 int supervise(const char *program, const char *log, void (*started)(void));
 
 /* From any other thread: ends it; has the worker read its configuration anew, and returns whether

@@ -63,6 +63,7 @@ static int told(const char *what)
 
 /* ---- Adapters -------------------------------------------------------------------------------- */
 
+/* Hangs while there is a file "hang": a service has no other environment than the system's. */
 EXPORT int pcap_findalldevs(device **out, char *error)
 {
     static struct sockaddr_in ip = {.sin_family = AF_INET};
@@ -70,6 +71,9 @@ EXPORT int pcap_findalldevs(device **out, char *error)
     static device only = {.name = (char *)"\\Device\\NPF_{01234567-89AB-CDEF-0123-456789ABCDEF}",
                           .description = (char *)"A fake adapter",
                           .addresses = &at};
+    while (GetFileAttributesA("hang") != INVALID_FILE_ATTRIBUTES) {
+        Sleep(50);
+    }
     ip.sin_addr.s_addr = inet_addr("192.0.2.1");
     *out = told("no_devices") ? NULL : &only;
     if (told("findalldevs")) {
