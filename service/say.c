@@ -10,7 +10,7 @@
 
 #include "say_sink.h"
 
-enum { MESSAGE_MAX = 4000, BURST = 50, A_SECOND = 10 };
+enum { BURST = 50, A_SECOND = 10 };
 
 #define SECOND INT64_C(1000000000)
 
@@ -52,12 +52,7 @@ static bool may_say(uint64_t *left_out)
     return may;
 }
 
-typedef struct line {
-    char text[MESSAGE_MAX * 2 + 128];
-    size_t len;
-} line;
-
-static void put(line *to, const char *text)
+static void put(toa_say_line *to, const char *text)
 {
     size_t len = strlen(text);
     size_t room = sizeof to->text - 1 - to->len; /* one for the end of the line */
@@ -67,7 +62,7 @@ static void put(line *to, const char *text)
 }
 
 /* In quotes, as JSON and logfmt both read it. */
-static void put_quoted(line *to, const char *text)
+static void put_quoted(toa_say_line *to, const char *text)
 {
     put(to, "\"");
     for (; *text != '\0'; text++) {
@@ -81,7 +76,7 @@ static void put_quoted(line *to, const char *text)
     put(to, "\"");
 }
 
-static void put_time(line *to)
+static void put_time(toa_say_line *to)
 {
     struct timespec now;
     struct tm parts;
@@ -95,39 +90,44 @@ static void put_time(line *to)
     put(to, fraction);
 }
 
-static void write_line(const char *level, const char *message)
+void toa_say_format(toa_say_line *to, const char *level, const char *message)
 {
-    line to;
-    to.len = 0;
+    to->len = 0;
     if (toa_say_to_journal()) {
-        put(&to, strcmp(level, "warning") == 0 ? "<4>" : "<6>");
+        put(to, strcmp(level, "warning") == 0 ? "<4>" : "<6>");
     }
     switch (atomic_load(&say_form)) {
     case TOA_SAY_LOGFMT:
-        put(&to, "ts=");
-        put_time(&to);
-        put(&to, " level=");
-        put(&to, level);
-        put(&to, " msg=");
-        put_quoted(&to, message);
+        put(to, "ts=");
+        put_time(to);
+        put(to, " level=");
+        put(to, level);
+        put(to, " msg=");
+        put_quoted(to, message);
         break;
     case TOA_SAY_JSON:
-        put(&to, "{\"time\":\"");
-        put_time(&to);
-        put(&to, "\",\"level\":\"");
-        put(&to, level);
-        put(&to, "\",\"message\":");
-        put_quoted(&to, message);
-        put(&to, "}");
+        put(to, "{\"time\":\"");
+        put_time(to);
+        put(to, "\",\"level\":\"");
+        put(to, level);
+        put(to, "\",\"message\":");
+        put_quoted(to, message);
+        put(to, "}");
         break;
     case TOA_SAY_TEXT:
     default:
-        put(&to, TOA_SAY_BEGIN);
-        put(&to, message);
+        put(to, TOA_SAY_BEGIN);
+        put(to, message);
         break;
     }
-    to.text[to.len++] = '\n';
-    toa_say_put(to.text, to.len);
+    to->text[to->len++] = '\n';
+}
+
+static void write_line(const char *level, const char *message)
+{
+    toa_say_line line;
+    toa_say_format(&line, level, message);
+    toa_say_put(line.text, line.len);
 }
 
 static void say(const char *level, const char *message)
@@ -147,11 +147,11 @@ static void say(const char *level, const char *message)
 
 void toa_say_lines(const char *lines)
 {
-    char message[MESSAGE_MAX];
+    char message[TOA_SAY_MESSAGE_MAX];
     while (*lines != '\0') {
         size_t len = strcspn(lines, "\n");
         (void)snprintf(message, sizeof message, "%.*s",
-                       (int)(len < MESSAGE_MAX ? len : MESSAGE_MAX), lines);
+                       (int)(len < TOA_SAY_MESSAGE_MAX ? len : TOA_SAY_MESSAGE_MAX), lines);
         write_line("info", message);
         lines += len + (lines[len] == '\n');
     }
@@ -159,7 +159,7 @@ void toa_say_lines(const char *lines)
 
 void toa_say(const char *format, ...)
 {
-    char message[MESSAGE_MAX];
+    char message[TOA_SAY_MESSAGE_MAX];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);
@@ -169,7 +169,7 @@ void toa_say(const char *format, ...)
 
 void toa_complain(const char *format, ...)
 {
-    char message[MESSAGE_MAX];
+    char message[TOA_SAY_MESSAGE_MAX];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);

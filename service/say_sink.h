@@ -18,4 +18,15 @@ bool toa_say_to_journal(void);
 /* A line with its end. */
 void toa_say_put(const char *line, size_t len);
 
+enum { TOA_SAY_MESSAGE_MAX = 4000, TOA_SAY_LINE_MAX = 2 * TOA_SAY_MESSAGE_MAX + 128 };
+
+typedef struct toa_say_line {
+    char text[TOA_SAY_LINE_MAX];
+    size_t len;
+} toa_say_line;
+
+/* A message as a line with its end, in the form that is wanted: for what the sink has to say
+ * itself. say.c has it. */
+void toa_say_format(toa_say_line *to, const char *level, const char *message);
+
 #endif
