@@ -115,7 +115,7 @@ static int ask(const ctl_job *job)
     toa_buffer_format(&line, "%s%s%s%s%s%s", job->what, job->operand == NULL ? "" : " ",
                       job->operand == NULL ? "" : job->operand, job->all ? " all" : "",
                       job->json ? " json" : "", job->module ? " module" : "");
-    bool done = ctl_ask(job->socket_path, line.text, &answer);
+    bool done = ctl_ask(job->socket_path, line.text, CTL_PATIENCE_MS, &answer) == CTL_ANSWERED;
     if (done) {
         cli_write(answer.text, answer.len);
     } else {

@@ -96,6 +96,11 @@ static int examine(doctor_job *job)
         cli_message("toa doctor: %s\n", error);
         return EXIT_USAGE;
     }
+    const char *control = job->config.control;
+    bool named = job->socket_path != NULL || control[0] != '\0';
+    const char *socket_path = job->socket_path != NULL ? job->socket_path
+                              : control[0] != '\0'     ? control
+                                                       : CTL_SOCKET_DEFAULT;
     const doctor_check read = {.name = "config", .result = DOCTOR_OK};
     doctor_check first = read;
     (void)snprintf(first.text, sizeof first.text, "%.300s",
@@ -103,7 +108,7 @@ static int examine(doctor_job *job)
     on_check(job, &first);
     doctor_config(&report, &job->config);
     doctor_system(&report);
-    doctor_service(&report, job->socket_path);
+    doctor_service(&report, socket_path, named);
     if (job->seconds != 0) {
         doctor_capture(&report, &job->config, job->seconds);
     }
@@ -118,7 +123,6 @@ int doctor_run(int argc, char **argv)
         cli_message("toa doctor: out of memory\n");
         return EXIT_FAILED;
     }
-    job->socket_path = CTL_SOCKET_DEFAULT;
     job->seconds = 5;
     toa_config_begin(&job->flags);
     int status = read_options(job, argc, argv, &done);

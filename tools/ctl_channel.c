@@ -7,13 +7,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A service that says nothing for so long is not well. */
-enum { PATIENCE_SECONDS = 10 };
-
-static int connect_to(const char *path)
+static int connect_to(const char *path, int patience_ms)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
+    const struct timeval patience = {.tv_sec = patience_ms / 1000,
+                                     .tv_usec = patience_ms % 1000 * 1000};
     if (strlen(path) >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
@@ -45,14 +43,32 @@ static bool read_all(int fd, toa_buffer *answer)
     return n == 0;
 }
 
-const char *ctl_exchange(const char *path, const char *text, size_t len, toa_buffer *answer)
+static ctl_result fault(int code, const char **why)
 {
-    int fd = connect_to(path);
+    *why = code == EAGAIN ? "no answer" : strerror(code);
+    switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+        return CTL_ABSENT;
+    case EAGAIN:
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EPIPE:
+        return CTL_SILENT;
+    default:
+        return CTL_UNREACHED;
+    }
+}
+
+ctl_result ctl_exchange(const char *path, const char *text, size_t len, int patience_ms,
+                        toa_buffer *answer, const char **why)
+{
+    int fd = connect_to(path, patience_ms);
     if (fd < 0) {
-        return strerror(errno);
+        return fault(errno, why);
     }
     bool read = send(fd, text, len, MSG_NOSIGNAL) == (ssize_t)len && read_all(fd, answer);
-    int why = errno;
+    int code = errno;
     (void)close(fd);
-    return read ? NULL : why == EAGAIN ? "no answer" : strerror(why);
+    return read ? CTL_ANSWERED : fault(code, why);
 }

@@ -6,12 +6,17 @@
 #define TOA_CTL_CHANNEL_H
 
 #include "buffer.h"
+#include "ctl_client.h"
 
 /* Whether this ends as an answer does. */
 bool ctl_is_whole(const toa_buffer *answer);
 
-/* Sends `text` and reads until the service hangs up, or until the answer is whole. NULL, or why
- * that failed, valid until the next call. */
-const char *ctl_exchange(const char *path, const char *text, size_t len, toa_buffer *answer);
+/*
+ * Sends `text` and reads until the service hangs up, or until the answer is whole; one that says
+ * nothing for `patience_ms` is silent. What is not CTL_ANSWERED has its *why, valid until the next
+ * call.
+ */
+ctl_result ctl_exchange(const char *path, const char *text, size_t len, int patience_ms,
+                        toa_buffer *answer, const char **why);
 
 #endif

@@ -5,11 +5,11 @@
 
 #include "ctl_channel.h"
 
-static bool wrong(toa_buffer *answer, const char *path, const char *why)
+static ctl_result wrong(toa_buffer *answer, ctl_result result, const char *path, const char *why)
 {
     toa_buffer_clear(answer);
     toa_buffer_format(answer, "%s: %s", path, why);
-    return false;
+    return result;
 }
 
 bool ctl_is_whole(const toa_buffer *answer)
@@ -19,21 +19,23 @@ bool ctl_is_whole(const toa_buffer *answer)
            (len == 2 || answer->text[len - 3] == '\n');
 }
 
-bool ctl_ask(const char *socket_path, const char *line, toa_buffer *answer)
+ctl_result ctl_ask(const char *socket_path, const char *line, int patience_ms, toa_buffer *answer)
 {
     static const char error[] = "error: ";
     char text[300];
     int len = snprintf(text, sizeof text, "%s\n", line);
     toa_buffer_clear(answer);
     if (len <= 0 || (size_t)len >= sizeof text) {
-        return wrong(answer, socket_path, "too long a line");
+        return wrong(answer, CTL_UNREACHED, socket_path, "too long a line");
     }
-    const char *why = ctl_exchange(socket_path, text, (size_t)len, answer);
-    if (why != NULL) {
-        return wrong(answer, socket_path, why);
+    const char *why = NULL;
+    ctl_result result = ctl_exchange(socket_path, text, (size_t)len, patience_ms, answer, &why);
+    if (result != CTL_ANSWERED) {
+        return wrong(answer, result, socket_path, why);
     }
     if (!ctl_is_whole(answer)) {
-        return wrong(answer, socket_path, "the answer is cut: the service has ended, or is busy");
+        return wrong(answer, CTL_SILENT, socket_path,
+                     "the answer is cut: the service has ended, or is busy");
     }
     answer->len -= 2;
     answer->text[answer->len] = '\0';
@@ -41,7 +43,7 @@ bool ctl_ask(const char *socket_path, const char *line, toa_buffer *answer)
         answer->text[answer->len - 1] = '\0';
         memmove(answer->text, answer->text + sizeof error - 1, answer->len - sizeof error + 1);
         answer->len -= sizeof error;
-        return false;
+        return CTL_WRONG;
     }
-    return true;
+    return CTL_ANSWERED;
 }

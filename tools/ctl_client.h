@@ -7,10 +7,22 @@
 
 #include "buffer.h"
 
+typedef enum ctl_result {
+    CTL_ANSWERED,
+    CTL_WRONG,    /* the service says that something is wrong */
+    CTL_ABSENT,   /* there is no such socket */
+    CTL_SILENT,   /* there is one, and nobody answers there, or not to the end */
+    CTL_UNREACHED /* it could not be tried: who asks may not */
+} ctl_result;
+
+/* A service that says nothing for so long is not well. The short one is for those that are waited
+ * for themselves: Prometheus gives up on a scrape after 10 s. */
+enum { CTL_PATIENCE_MS = 10000, CTL_SHORT_PATIENCE_MS = 3000 };
+
 /*
- * Asks one line. True: `answer` has the whole answer. False: `answer` has one line without an end:
- * what the service said is wrong, or why it was not reached.
+ * Asks one line. CTL_ANSWERED: `answer` has the whole answer; else one line without an end: what
+ * the service said is wrong, or why it was not reached.
  */
-bool ctl_ask(const char *socket_path, const char *line, toa_buffer *answer);
+ctl_result ctl_ask(const char *socket_path, const char *line, int patience_ms, toa_buffer *answer);
 
 #endif

@@ -172,14 +172,27 @@ static void tell_metrics(doctor_report *report, const toa_buffer *metrics)
     }
 }
 
-void doctor_service(doctor_report *report, const char *socket_path)
+void doctor_service(doctor_report *report, const char *socket_path, bool named)
 {
     toa_buffer metrics = {.text = NULL};
-    if (ctl_ask(socket_path, "metrics", &metrics)) {
+    ctl_result result = ctl_ask(socket_path, "metrics", CTL_SHORT_PATIENCE_MS, &metrics);
+    switch (result) {
+    case CTL_ANSWERED:
         tell_metrics(report, &metrics);
-    } else {
-        doctor_tell(report, "service", DOCTOR_SKIPPED,
+        break;
+    case CTL_SILENT:
+        doctor_tell(report, "service", DOCTOR_FAILURE,
+                    "%s|the service has died, or hangs: start it anew; its messages say more",
+                    metrics.text);
+        break;
+    case CTL_ABSENT:
+    case CTL_WRONG:
+    case CTL_UNREACHED:
+    default:
+        doctor_tell(report, "service",
+                    named && result == CTL_ABSENT ? DOCTOR_WARNING : DOCTOR_SKIPPED,
                     "%s|toa serve --control PATH, and toa doctor --socket PATH", metrics.text);
+        break;
     }
     toa_buffer_free(&metrics);
 }

@@ -52,8 +52,9 @@ const char *doctor_config_default(void);
 /* The command that shows people what interfaces there are. */
 extern const char doctor_interfaces[];
 
-/* The service behind the control socket, by its metrics. */
-void doctor_service(doctor_report *report, const char *socket_path);
+/* The service behind the control socket, by its metrics. `named`: somebody says that there is one.
+ */
+void doctor_service(doctor_report *report, const char *socket_path, bool named);
 
 /* Captures for so many seconds, as `config` has it, but for all dialects that there are. To be
  * called last: it gives up rights. */

@@ -54,7 +54,8 @@ static void respond_metrics(const char *socket_path, bool open)
         "application/openmetrics-text; version=1.0.0; charset=utf-8"};
     toa_buffer answer = {.text = NULL};
     toa_buffer body = {.text = NULL};
-    bool up = ctl_ask(socket_path, open ? "metrics open" : "metrics", &answer);
+    bool up = ctl_ask(socket_path, open ? "metrics open" : "metrics", CTL_SHORT_PATIENCE_MS,
+                      &answer) == CTL_ANSWERED;
     put_up(&body, up);
     if (up) {
         toa_buffer_put(&body, answer.text, answer.len);

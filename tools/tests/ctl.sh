@@ -146,7 +146,7 @@ else
     echo 'SKIPPED: no promtool: the metrics are NOT checked by it'
 fi
 kill -STOP "$daemon"
-row 'when the service hangs, toa_up is 0' 0 '^toa_up 0$' "${get[@]}" "$url"
+row 'when the service hangs, toa_up is 0, before Prometheus gives up' 0 '^toa_up 0$' timeout 6 "${get[@]}" "$url"
 kill -CONT "$daemon"
 stop
 row 'without the service, toa_up is 0' 0 '^toa_up 0$' "${get[@]}" "$url"

@@ -143,8 +143,25 @@ sleep 0.5
 examine --socket s --trust 10.0.0.0/8 --seconds 0
 row 'an interface that is away' '^failure +service +it runs, and the interface that it captures from is away'
 ip link set lo up
-kill "$service"
-wait "$service"
+
+# The service: when it does not answer
+printf 'Server = any:8080\nInterface = lo\nTrust = 10.0.0.0/8\nControl = %s/s\n' "$scratch" >named.conf
+examine -c named.conf --seconds 0
+row 'the socket that the configuration names is asked' '^ok +service +it runs'
+kill -STOP "$service"
+examine --socket s --trust 10.0.0.0/8 --server any:8080 --seconds 0
+row 'one that hangs is a failure' '^failure +service +s: no answer$'
+row 'with a status' '^status 1$'
+kill -KILL "$service"
+wait "$service" 2>/dev/null
+examine --socket s --trust 10.0.0.0/8 --server any:8080 --seconds 0
+row 'so is one that was killed' '^failure +service +s: Connection refused$'
+row 'and what to do' 'to do: the service has died, or hangs'
+row 'it has the status, too' '^status 1$'
+rm s
+examine -c named.conf --seconds 0
+row 'a socket that is named and not there is a warning' '^warning +service +.*/s: No such file or directory$'
+row 'that is no good day' '^status 1$'
 
 # The system
 if [ -w /proc/sys/net/ipv4/tcp_syncookies ]; then

@@ -40,7 +40,7 @@ wait_for() { # PATTERN FILE
     done
 }
 
-row 'the alerts are rules' 0 'SUCCESS: 10 rules found' promtool check rules toa.rules.yml
+row 'the alerts are rules' 0 'SUCCESS: 11 rules found' promtool check rules toa.rules.yml
 row 'they fire when they should' 0 'SUCCESS' promtool test rules toa.rules.test.yml
 sed 's/0\.2$/0.9/; s/> 0\.2/> 0.9/' toa.rules.yml >blunt && mv toa.rules.yml sharp && mv blunt toa.rules.yml
 row 'one that does not is found' 1 'FAILED' promtool test rules toa.rules.test.yml
@@ -69,7 +69,8 @@ row 'every metric that is asked for is in the table of figures' 0 '^not in the t
 # In a Prometheus
 (cd "$corpus" && exec "$toa" serve --listen 127.0.0.1:0 --read cases/showcase.pcap --at 6 --control "$scratch/s") \
     2>daemon.err &
-pids+=($!)
+daemon=$!
+pids+=("$daemon")
 wait_for 'listening on' daemon.err
 at=$(sed -n 's/^toa serve: listening on //p' daemon.err)
 "$toa" ctl -s s metrics --listen 127.0.0.1:0 2>exporter.err &
@@ -80,11 +81,12 @@ cat >prometheus.yml <<YAML
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [toa.rules.yml]
 scrape_configs:
-  - {job_name: toa, static_configs: [{targets: ['$target']}]}
+  - {job_name: addresses, static_configs: [{targets: ['$target']}]}
 YAML
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address="127.0.0.1:$port" 2>prometheus.err &
-pids+=($!)
+prometheus=$!
+pids+=("$prometheus")
 wait_for 'Server is ready' prometheus.err
 while sleep 0.4; do
     "$toa" query --server "$at" 10.0.1.8:40103
@@ -117,10 +119,27 @@ print("type", metadata["toa_answers_total"][0]["type"] if "toa_answers_total" in
 PY
 timeout 60 python3 ask.py "http://127.0.0.1:$port" >asked 2>&1
 row 'it scrapes' 0 '^health up $' cat asked
-row 'it evaluates the alerts' 0 "^10 rules [{]'ok'[}]$" cat asked
+row 'it evaluates the alerts' 0 "^11 rules [{]'ok'[}]$" cat asked
 row 'every panel has something to show' 0 '^empty \[\]$' cat asked
 row 'rates are right' 0 '^rate True$' cat asked
 row 'counters are counters' 0 '^type counter$' cat asked
+
+# A service that hangs: the exporter says so before who scrapes it gives up, here after 5 s
+sed -i 's/scrape_interval: 1s/scrape_interval: 5s/' prometheus.yml
+kill -HUP "$prometheus"
+sleep 0.5
+kill -STOP "$daemon"
+cat >hung.py <<'PY'
+import json, sys, time, urllib.request
+for _ in range(250):
+    result = json.load(urllib.request.urlopen(sys.argv[1] + "/api/v1/query?query=toa_up", timeout=20))["data"]["result"]
+    if result and result[0]["value"][1] == "0":
+        break
+    time.sleep(0.1)
+print(result and (result[0]["metric"]["job"], result[0]["value"][1]))
+PY
+row 'a service that hangs is down' 0 "^[(]'addresses', '0'[)]$" python3 hung.py "http://127.0.0.1:$port"
+kill -CONT "$daemon"
 
 printf '%d passed, %d failed\n' "$n_passed" "$n_failed"
 [ "$n_failed" -eq 0 ]
