@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "case.h"
+#include "decisive.h"
 #include "report.h"
 #include "rewrite.h"
 
@@ -29,10 +30,7 @@ typedef struct case_run {
     uint64_t run_last;
     toa_word run_verdict;
     toa_event run_event;
-    struct decisive {
-        toa_moment moment;
-        toa_word verdict;
-    } * decisive; /* for each ask, the last frame that changed its flow; frame 0: none */
+    toa_decisive *decisive; /* for each ask, what was done to its flows */
 } case_run;
 
 static void worse(case_run *run, toa_check_status status)
@@ -120,8 +118,7 @@ static void note_decisive(case_run *run, toa_moment moment, const toa_event *eve
         const toa_ask *ask = &run->parsed.asks[i].ask;
         if (moment.time <= ask->at && toa_endpoint_equal(&ask->fake, &event->fake) &&
             (ask->server.version == 0 || toa_endpoint_equal(&ask->server, &event->server))) {
-            run->decisive[i].moment = moment;
-            run->decisive[i].verdict = event->verdict;
+            toa_decisive_note(&run->decisive[i], moment, event);
         }
     }
 }
@@ -154,6 +151,8 @@ static void on_answer(void *context, toa_moment moment, size_t index, const toa_
 {
     case_run *run = context;
     const toa_expectation *expected = &run->parsed.asks[index];
+    toa_moment decided;
+    toa_word verdict;
     char time[TOA_TIME_TEXT];
     (void)moment;
     (void)ask;
@@ -166,14 +165,16 @@ static void on_answer(void *context, toa_moment moment, size_t index, const toa_
     toa_expectation_format(expected, &run->messages);
     toa_buffer_text(&run->messages, ", got ");
     toa_report_result(&run->messages, answer);
-    const struct decisive *last = &run->decisive[index];
-    if (last->moment.frame == 0) {
-        toa_buffer_text(&run->messages, " (no frame before it belongs to this flow)\n");
+    if (!toa_decisive_frame(&run->decisive[index], answer, run->parsed.settings.hold, &decided,
+                            &verdict)) {
+        toa_buffer_text(&run->messages, run->decisive[index].n_flows == 0
+                                            ? " (no frame before it belongs to this flow)\n"
+                                            : " (no frame of this flow decided it)\n");
         return;
     }
-    (void)toa_time_format(last->moment.time, time);
+    (void)toa_time_format(decided.time, time);
     toa_buffer_format(&run->messages, " (decided by frame %llu at %s: %s)\n",
-                      (unsigned long long)last->moment.frame, time, toa_word_name(last->verdict));
+                      (unsigned long long)decided.frame, time, toa_word_name(verdict));
 }
 
 static void on_query(void *context, toa_moment moment, const toa_check_answer *check)
@@ -296,6 +297,9 @@ static void run_case(case_run *run)
         tell_pushed(run, replay);
     }
     toa_replay_free(replay);
+    for (size_t i = 0; run->decisive != NULL && i < run->parsed.n_asks; i++) {
+        toa_decisive_free(&run->decisive[i]);
+    }
     free(run->decisive);
 }
 

@@ -204,6 +204,19 @@ row '... and is not blessed' 1 err 'code-2.case: not blessed' "$toa" check --ble
 row 'a second answer that is wrong disagrees' 1 out 'answers that disagree: 1' "$toa" replay "$scratch/answers/right-then-wrong.pcap"
 row 'an answer that came too late is held against what held when it was asked' 1 out \
     '= 203.0.113.9:51514 254 ack; recorded: not found' "$toa" replay "$scratch/answers/much-later.pcap"
+decides() { # SENTENCE CAPTURE ASK TEXT [LINE]: a case with this ask, which fails, shows TEXT
+    printf 'capture %s/cases/%s.pcap\nsource x\n%s\nask %s replaced\n' "$corpus" "$2" "${5-}" "$3" >"$scratch/refused.case"
+    row "$1" 1 err "$4" "$toa" check "$scratch/refused.case"
+}
+decides 'what decided a client is the last frame that taught it' showcase '1 10.0.1.7:40001' '254 data (decided by frame 4 at 0.021480000: repeat)'
+decides '... not one that was not believed' midstream-keeps-mapping '3 10.0.1.7:40001' '254 ack (decided by frame 3 at 0.030000000: learn)'
+decides '... of the flow that answered' lookup-live-beside-miss '5 10.0.1.7:40001' '254 syn ambiguous (decided by frame 1 at 0.000000000: learn)'
+decides '... among many flows' table-syn-flood '5 10.0.1.7:40001' ' 254 syn ambiguous (decided by frame 1 at 0.000000000: learn)' 'records 16'
+decides 'what decided a reason is the frame that gave it' showcase '6 10.0.1.8:40102' '(decided by frame 43 at 1.961577000: no_option)'
+decides '... or opened the flow' showcase '6 10.0.1.8:40104' 'pending (decided by frame 57 at 2.600481000: open)'
+decides '... or changed it' plant-by-a-second-syn '5 10.0.1.7:40001' 'conflict (decided by frame 3 at 0.030000000: midstream)'
+decides 'what expired was taught last' showcase '30 10.0.1.7:40002' '254 data (decided by frame 12 at 0.357850000: repeat)'
+decides '... or closed, if that counts' showcase '30 10.0.1.7:40002' '254 data (decided by frame 14 at 0.557670000: close)' 'hold connection'
 printf 'capture %s/cases/table-syn-flood.pcap\nsource x\nrecords 16\nask 0 10.9.9.9:1 pending\n' "$corpus" >"$scratch/refused.case"
 row 'a failing case whose table was too small says so' 1 err 'flows were pushed out: raise `records`' "$toa" check "$scratch/refused.case"
 row 'a cut capture is unreadable' 3 err 'capture-cut.pcap' "$toa" check $failing/capture-cut.case
