@@ -17,10 +17,13 @@ static const char *add_source(preload_settings *settings, const char *text, size
     if (!syn && !is(text, len, "service")) {
         return "there are syn and service";
     }
-    if (settings->n_sources == PRELOAD_SOURCES) {
-        return "each source stands once";
+    const preload_source source = syn ? PRELOAD_SYN : PRELOAD_SERVICE;
+    for (size_t i = 0; i < settings->n_sources; i++) {
+        if (settings->sources[i] == source) {
+            return "each source stands once";
+        }
     }
-    settings->sources[settings->n_sources++] = syn ? PRELOAD_SYN : PRELOAD_SERVICE;
+    settings->sources[settings->n_sources++] = source;
     return NULL;
 }
 
