@@ -6,10 +6,12 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "addresses.h"
@@ -48,6 +50,9 @@ __attribute__((constructor)) static void begin(void)
     }
     for (size_t i = 0; works && i < settings.n_sources; i++) {
         asks_syns = asks_syns || settings.sources[i] == PRELOAD_SYN;
+    }
+    if (asks_syns) {
+        preload_save_syns_passed_on();
     }
     (void)pthread_atfork(peers_lock, peers_unlock, peers_unlock);
 }
@@ -136,36 +141,6 @@ static void save_syns(int listener)
     errno = before;
 }
 
-static int accept_corrected(int got, int listener, preload_address *from, socklen_t from_len,
-                            struct sockaddr *address, socklen_t *len)
-{
-    if (got >= 0) {
-        save_syns(listener); /* one that was not opened through listen() here */
-        correct(got, from, true);
-        preload_hand_out(from, from_len, address, len);
-    }
-    return got;
-}
-
-EXPORTED int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict len)
-{
-    static _Atomic(void *) known;
-    accept_function *next = (accept_function *)behind(&known, "accept");
-    preload_address from = {.any = {.sa_family = AF_UNSPEC}};
-    socklen_t from_len = sizeof from;
-    return accept_corrected(next(fd, &from.any, &from_len), fd, &from, from_len, address, len);
-}
-
-EXPORTED int accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict len, int flags)
-{
-    static _Atomic(void *) known;
-    accept4_function *next = (accept4_function *)behind(&known, "accept4");
-    preload_address from = {.any = {.sa_family = AF_UNSPEC}};
-    socklen_t from_len = sizeof from;
-    return accept_corrected(next(fd, &from.any, &from_len, flags), fd, &from, from_len, address,
-                            len);
-}
-
 toa_preload_fake_peer_function toa_preload_fake_peer;
 
 EXPORTED int toa_preload_fake_peer(int fd, struct sockaddr *address, socklen_t *len)
@@ -175,15 +150,94 @@ EXPORTED int toa_preload_fake_peer(int fd, struct sockaddr *address, socklen_t *
     return next(fd, address, len);
 }
 
+/* Whether a length can be read there: the kernel reads it, and then refuses to do anything. */
+static bool readable(const socklen_t *len)
+{
+    const uintptr_t word = (uintptr_t)len & ~(uintptr_t)7;
+    return syscall(SYS_rt_sigprocmask, -1, word, NULL, 8) != 0 && errno != EFAULT;
+}
+
+/*
+ * Where a program wants an address. It is the kernel that judges that: it gets the program's own
+ * pointers first, and what it has written to is written to again.
+ */
+typedef struct place {
+    struct sockaddr *address;
+    socklen_t *len;
+    socklen_t room;
+} place;
+
+/* False: there is no room of that kind, and the kernel says what is wrong with it. */
+static bool place_at(struct sockaddr *address, socklen_t *len, place *out)
+{
+    int before = errno;
+    bool right = address != NULL && readable(len) && *len <= INT_MAX;
+    if (right) {
+        *out = (place){address, len, *len};
+    }
+    errno = before;
+    return right;
+}
+
+/* The fake peer of `fd` stands there, cut if it had no room: the client comes there instead. */
+static void correct_at(int fd, const place *at, bool accepted)
+{
+    int before = errno;
+    preload_address from = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t len = *at->len;
+    if (len <= at->room && len <= sizeof from) {
+        memcpy(&from, at->address, len);
+    } else {
+        len = sizeof from;
+        len = toa_preload_fake_peer(fd, &from.any, &len) == 0 ? len : 0;
+    }
+    errno = before;
+    correct(fd, &from, accepted);
+    preload_hand_out(&from, len, at->address, &(socklen_t){at->room});
+}
+
+static int accept_corrected(int got, int listener, const place *at)
+{
+    if (got >= 0) {
+        save_syns(listener); /* one that was not opened through listen() here */
+        correct_at(got, at, true);
+    }
+    return got;
+}
+
+EXPORTED int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict len)
+{
+    static _Atomic(void *) known;
+    accept_function *next = (accept_function *)behind(&known, "accept");
+    preload_address from;
+    socklen_t from_len = sizeof from;
+    place at = {&from.any, &from_len, sizeof from};
+    if (address != NULL && !place_at(address, len, &at)) {
+        return next(fd, address, len);
+    }
+    return accept_corrected(next(fd, at.address, at.len), fd, &at);
+}
+
+EXPORTED int accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict len, int flags)
+{
+    static _Atomic(void *) known;
+    accept4_function *next = (accept4_function *)behind(&known, "accept4");
+    preload_address from;
+    socklen_t from_len = sizeof from;
+    place at = {&from.any, &from_len, sizeof from};
+    if (address != NULL && !place_at(address, len, &at)) {
+        return next(fd, address, len, flags);
+    }
+    return accept_corrected(next(fd, at.address, at.len, flags), fd, &at);
+}
+
 EXPORTED int getpeername(int fd, struct sockaddr *restrict address, socklen_t *restrict len)
 {
-    preload_address from = {.any = {.sa_family = AF_UNSPEC}};
-    socklen_t from_len = sizeof from;
-    int status = address == NULL || len == NULL ? toa_preload_fake_peer(fd, address, len)
-                                                : toa_preload_fake_peer(fd, &from.any, &from_len);
-    if (status == 0) {
-        correct(fd, &from, false);
-        preload_hand_out(&from, from_len, address, len);
+    place at;
+    bool right = place_at(address, len, &at);
+    int status = toa_preload_fake_peer(fd, address, len);
+    if (status == 0 && right) {
+        correct_at(fd, &at, false);
     }
     return status;
 }

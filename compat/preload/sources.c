@@ -1,10 +1,12 @@
 #include "sources.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -13,6 +15,8 @@
 #include <unistd.h>
 
 enum {
+    PASSED_ON = 3, /* the first of the descriptors that sd_listen_fds(3) tells of */
+    PASSED_ON_MAX = 65536,
     HEADERS_MAX = 256,  /* an IPv6 header with extensions, and TCP's 60 bytes */
     SERVICE_MS = 50,    /* for an answer, beside the wait that was asked for */
     SERVICE_PAUSE_S = 1 /* during which a service that did not answer is left alone */
@@ -34,6 +38,25 @@ void preload_save_syns(int fd)
 {
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_SAVE_SYN, &on, sizeof on);
+}
+
+/* A variable that is a whole number; 0: it is none. */
+static uint64_t number_in(const char *variable, uint64_t max)
+{
+    const char *text = getenv(variable);
+    uint64_t number = 0;
+    bool right = text != NULL && toa_number_parse(text, strlen(text), max, &number) == NULL;
+    return right ? number : 0;
+}
+
+void preload_save_syns_passed_on(void)
+{
+    if (number_in("LISTEN_PID", INT_MAX) == (uint64_t)getpid()) {
+        const int n = (int)number_in("LISTEN_FDS", PASSED_ON_MAX);
+        for (int i = 0; i < n; i++) {
+            preload_save_syns(PASSED_ON + i);
+        }
+    }
 }
 
 static toa_word ask_syn(const preload_settings *settings, int fd, toa_endpoint *client)

@@ -25,4 +25,7 @@ bool preload_trusts(const preload_settings *settings, const toa_endpoint *peer);
 /* Tells the kernel to save the SYNs of a listening socket's connections from now on. */
 void preload_save_syns(int fd);
 
+/* The same for the listeners that systemd passed on to this process (sd_listen_fds(3)). */
+void preload_save_syns_passed_on(void);
+
 #endif

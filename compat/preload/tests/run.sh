@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # toa run: what it refuses, and what it hands on. A row is a sentence.
-# Call: compat/preload/tests/run.sh TOA
+# Call: compat/preload/tests/run.sh TOA PROBE   PROBE is probe.c
 set -uo pipefail
 toa=$(realpath "$1")
+probe=$(realpath "$2")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
@@ -35,10 +36,21 @@ row 'the library is loaded' 0 out 'libtoa-preload.so' "$toa" run cat /proc/self/
 row 'a library before it stays' 0 out 'libtoa-preload.so:/other.so' env LD_PRELOAD=/other.so "$toa" run env
 row 'a broken pipe ends the program as without it' 0 out 'SigIgn:	0000000000000000' "$toa" run grep SigIgn /proc/self/status
 row 'a wrong source is wrong' 2 err "--sources 'daemon': there are syn and service" "$toa" run --sources daemon true
+row '... and one that stands twice' 2 err "--sources 'syn,syn': each source stands once" "$toa" run --sources syn,syn true
 row 'a wrong service is wrong' 2 err "--server 'x'" "$toa" run --server x true
 row 'a wrong prefix is wrong' 2 err '--trust' "$toa" run --trust 10.1.2.3/8 true
 row 'a library that is not there is named' 4 err 'no-such.so' "$toa" run --library no-such.so true
 row 'wrong variables leave the program alone' 0 err 'TOA_PRELOAD_WAIT: ' env TOA_PRELOAD_WAIT=x "$toa" run true
+
+"$probe" pointers >pointers
+row 'whatever a program points to, the kernel judges it' 0 out '14 rows' "$toa" run "$probe" pointers
+row '... as without the library' 0 out '' sh -c '"$1" run "$2" pointers | cmp - pointers' sh "$toa" "$probe"
+row 'SYNs for a listener that was passed on are saved' 0 out 'SYNs are saved' \
+    "$probe" listening "$toa" run "$probe" saves
+row '... unless they are not asked' 0 out 'SYNs are not saved' \
+    "$probe" listening "$toa" run --sources service "$probe" saves
+row '... or it is somebody else'"'"'s' 0 out 'SYNs are not saved' \
+    env LISTEN_PID=1 "$probe" listening "$toa" run "$probe" saves
 
 printf 'int main(void) { return 0; }\n' >static.c
 if gcc -static static.c -o static 2>/dev/null; then

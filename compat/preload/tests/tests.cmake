@@ -2,7 +2,9 @@
 # sanitizer is for programs that have one too.
 if(TOA_BUILD_TESTS AND TARGET toa_live_tests AND TOA_SANITIZER STREQUAL "")
     set(here ${PROJECT_SOURCE_DIR}/compat/preload/tests)
-    add_test(NAME preload_run COMMAND ${here}/run.sh $<TARGET_FILE:toa_program>)
+    add_executable(preload_probe ${here}/probe.c)
+    toa_warnings(preload_probe)
+    add_test(NAME preload_run COMMAND ${here}/run.sh $<TARGET_FILE:toa_program> $<TARGET_FILE:preload_probe>)
 
     add_executable(test_preload_servers ${here}/test_servers.c)
     target_link_libraries(test_preload_servers PRIVATE toa_live_tests)
