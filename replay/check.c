@@ -258,8 +258,8 @@ static void tell_pushed(case_run *run, const toa_replay *replay)
     if (run->status != TOA_CHECK_PASSED && n_pushed != 0) {
         toa_buffer_format(&run->messages,
                           "%s: %llu flows were pushed out: raise `records`, or the result may "
-                          "depend on the hash key\n",
-                          run->path, (unsigned long long)n_pushed);
+                          "depend on the hash key (one fake endpoint keeps %d flows at most)\n",
+                          run->path, (unsigned long long)n_pushed, TOA_FLOWS_PER_FAKE);
     }
 }
 

@@ -319,6 +319,11 @@ typedef struct extra {
 
 enum { EXTRAS = 14 };
 
+/* What no larger table changes. */
+#define STRING(x)   #x
+#define IN_WORDS(x) STRING(x)
+#define PER_FAKE    "one fake endpoint keeps " IN_WORDS(TOA_FLOWS_PER_FAKE) " flows at most"
+
 /* What is told only when there is any. */
 static void extras_of(const toa_replay_totals *totals, extra out[EXTRAS])
 {
@@ -337,9 +342,10 @@ static void extras_of(const toa_replay_totals *totals, extra out[EXTRAS])
         {"several", "segments with several TOAs", counters->several},
         {"time_backwards", "frames with a time before an earlier one", counters->time_backwards},
         {"pushed_expired", "expired mappings that made room", counters->pushed_expired},
-        {"pushed_pending", "flows without mapping pushed out (--records)",
+        {"pushed_pending", "flows without mapping pushed out (--records; " PER_FAKE ")",
          counters->pushed_pending},
-        {"pushed_mapping", "live mappings pushed out (--records)", counters->pushed_mapping},
+        {"pushed_mapping", "live mappings pushed out (--records; " PER_FAKE ")",
+         counters->pushed_mapping},
     };
     memcpy(out, all, sizeof all);
 }

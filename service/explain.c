@@ -212,8 +212,9 @@ static void put_suspects(const toa_explain_case *about, toa_text *out)
                      figures->kernel_drops);
     }
     if (figures->pushed_pending + figures->pushed_mapping != 0) {
-        toa_text_put(out, "to do: %" PRIu64 " flows were pushed out of the table: more Records\n",
-                     figures->pushed_pending + figures->pushed_mapping);
+        toa_text_put(out, "to do: %" PRIu64 " flows were pushed out of the table: more Records, "
+                          "unless one fake endpoint had more than %d\n",
+                     figures->pushed_pending + figures->pushed_mapping, TOA_FLOWS_PER_FAKE);
     }
     if (captures && figures->captured == 0) {
         toa_text_put(out, "to do: no frame at all has come up from %s: is it the right one?\n",

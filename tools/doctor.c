@@ -109,7 +109,7 @@ static const struct {
      "options came outside of a handshake, and were not believed",
      "are SYNs captured, too? They may come another way"},
     {"toa_pushed_out_total{what=\"mapping\"}", "table", "live mappings were pushed out",
-     "raise Records"},
+     "raise Records, unless one fake endpoint has more than 16 flows"},
     {"toa_datagrams_total{kind=\"not_allowed\"}", "askers",
      "questions came from askers that are not allowed", "add them to Allow, if they are yours"},
     {"toa_waits_refused_total", "held", "questions found no place to wait", "raise Held"},
@@ -305,7 +305,8 @@ static void run_capture(doctor_report *report, const toa_capture_config *config,
 
 void doctor_capture(doctor_report *report, const toa_service_config *config, uint64_t seconds)
 {
-    char error[256];
+    const toa_sandbox_needs needs = {.capture = true};
+    char error[256] = "";
     toa_dialects listened;
     sample taken = {.open_tunnels = config->capture.open_tunnels, .listened = &listened};
     uint64_t hash_key = 0;
@@ -316,9 +317,13 @@ void doctor_capture(doctor_report *report, const toa_service_config *config, uin
     if (taken.stories == NULL) {
         doctor_tell(report, "interface", DOCTOR_SKIPPED, "out of memory");
     } else if (!toa_privileges_drop(config->user, true, error, sizeof error) ||
-               (config->sandbox && !toa_sandbox_enter(true, error, sizeof error))) {
+               (config->sandbox && !toa_sandbox_enter(&needs, error, sizeof error))) {
         doctor_tell(report, "interface", DOCTOR_SKIPPED, "%s", error);
     } else {
+        if (error[0] != '\0') {
+            doctor_tell(report, "sandbox", DOCTOR_WARNING,
+                        "%s|Linux 5.13 has it; see lsm= in the kernel's command line", error);
+        }
         run_capture(report, &config->capture, &taken, seconds);
     }
     toa_stories_free(taken.stories);

@@ -219,6 +219,9 @@ decides 'what expired was taught last' showcase '30 10.0.1.7:40002' '254 data (d
 decides '... or closed, if that counts' showcase '30 10.0.1.7:40002' '254 data (decided by frame 14 at 0.557670000: close)' 'hold connection'
 printf 'capture %s/cases/table-syn-flood.pcap\nsource x\nrecords 16\nask 0 10.9.9.9:1 pending\n' "$corpus" >"$scratch/refused.case"
 row 'a failing case whose table was too small says so' 1 err 'flows were pushed out: raise `records`' "$toa" check "$scratch/refused.case"
+row '... and that more records may not help' 1 err '(one fake endpoint keeps 16 flows at most)' "$toa" check "$scratch/refused.case"
+row '... replay says it, too' 0 out 'flows without mapping pushed out (--records; one fake endpoint keeps 16 flows at most): 25' \
+    "$toa" replay --summary --records 16 cases/table-syn-flood.pcap
 row 'a cut capture is unreadable' 3 err 'capture-cut.pcap' "$toa" check $failing/capture-cut.case
 row 'many cases end with a count' 0 out ' passed, 0 failed' "$toa" check -j 2 cases
 row 'a number of jobs is a number' 2 err 'from 1 to 256' "$toa" check -j 0 cases
