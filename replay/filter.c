@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <toa/parser.h>
 
 enum { SNAPLEN = 262144, ERROR_MAX = PCAP_ERRBUF_SIZE + 64 };
 
 /* The expression, compiled for a link type. */
 typedef struct program {
     int link_type;
+    bool passes; /* every record: it has no meaning for a link type that is not parsed either */
     struct bpf_program bpf;
 } program;
 
@@ -46,7 +48,9 @@ static program *program_add(toa_filter *filter, int link_type)
 {
     program added = {.link_type = link_type};
     char why[PCAP_ERRBUF_SIZE];
-    if (!compile(filter->expression, link_type, &added.bpf, why, sizeof why)) {
+    bool fits = compile(filter->expression, link_type, &added.bpf, why, sizeof why);
+    added.passes = !fits && !toa_link_known(link_type);
+    if (!fits && !added.passes) {
         (void)snprintf(filter->error, sizeof filter->error,
                        "the filter does not fit link type %d: %s", link_type, why);
         return NULL;
@@ -96,6 +100,9 @@ toa_filter_result toa_filter_look(toa_filter *filter, const toa_record *record)
     program *compiled = program_for(filter, record->link_type);
     if (compiled == NULL) {
         return TOA_FILTER_FAILED;
+    }
+    if (compiled->passes) {
+        return TOA_FILTER_ACCEPTED;
     }
     struct pcap_pkthdr header = {.caplen = record->captured_len, .len = record->original_len};
     return pcap_offline_filter(&compiled->bpf, &header, record->bytes) != 0 ? TOA_FILTER_ACCEPTED

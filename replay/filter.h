@@ -15,6 +15,8 @@ typedef enum toa_filter_result {
     TOA_FILTER_ACCEPTED = 1,
     TOA_FILTER_FAILED = 2 /* the expression has no meaning for the record's link type */
 } toa_filter_result;
+/* Records of a link type that is neither parsed nor has a meaning for the expression are accepted:
+ * what they are is told without a filter, too. */
 toa_filter_result toa_filter_look(toa_filter *filter, const toa_record *record);
 
 /* Why the last look failed; "" when none did. */

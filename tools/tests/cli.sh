@@ -108,6 +108,11 @@ row 'a filter that has no meaning for a link type is no silence' 2 err 'link-ipv
     "$toa" replay -f 'ether host 2:0:0:0:0:1' cases/link-ipv4.pcap
 row '... for inspect neither' 2 err 'link-ipv4.pcap: the filter does not fit link type 228' \
     "$toa" inspect -f 'ether host 2:0:0:0:0:1' cases/link-ipv4.pcap
+unparsed=$scratch/unparsed.pcapng # its first interface has link type 147, of users
+{ head -c 36 cases/link-unknown-beside-ethernet.pcapng && printf '\223' && tail -c +38 cases/link-unknown-beside-ethernet.pcapng; } >"$unparsed"
+row 'a link type that is neither parsed nor filtered does not end the run' 0 out 'records of a link type that is not parsed: 1' \
+    "$toa" replay -f tcp "$unparsed"
+row '... nor that of inspect' 0 out 'not looked at: 1 foreign' "$toa" inspect -f tcp "$unparsed"
 for link in cases/link-{raw,sll,loop,null,ipv}*.pcap; do
     row "a filter works on $link" 0 out '' "$toa" replay -f tcp "$link"
 done

@@ -123,7 +123,8 @@ TOA_API toa_replay *toa_replay_new(const toa_settings *settings, const toa_sink 
 /*
  * Feeds only frames that a libpcap filter expression accepts; the others are counted as filtered.
  * Returns false when the expression is wrong for Ethernet; toa_replay_error says how. For other
- * link types this shows when a record comes: TOA_REPLAY_WRONG_FILTER.
+ * link types this shows when a record comes: TOA_REPLAY_WRONG_FILTER; but where a link type cannot
+ * be parsed either, its records are fed as without a filter.
  */
 TOA_API bool toa_replay_filter(toa_replay *replay, const char *expression);
 
