@@ -71,11 +71,7 @@ static void on_state(void *context, toa_live_error error, const char *text)
                        : good                          ? "goes on"
                                                        : toa_live_error_text(error);
     (void)context;
-    if (good) {
-        toa_say("capture: %s", what);
-    } else {
-        toa_complain("capture: %s", what);
-    }
+    toa_say_state(good, "capture: %s", what);
 }
 
 /* ---- For the core ---------------------------------------------------------------------------- */

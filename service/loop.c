@@ -158,6 +158,7 @@ static void turn(service *self)
         toa_feed_changed(self->base.feed, self->base.core);
     }
     toa_service_answer_held(&self->base, clock_now());
+    toa_say_rest();
     tell_watchdog(self, clock_now());
     if (fds[0].revents != 0) {
         take_signals(self); /* last: it may change the sockets */

@@ -173,6 +173,7 @@ static void run(service *self)
             toa_feed_changed(self->base.feed, self->base.core);
         }
         toa_service_answer_held(&self->base, clock_now());
+        toa_say_rest();
         if (woken == WAIT_OBJECT_0 + EVENT_RELOAD) {
             reload(self); /* last: it may change the sockets */
         }

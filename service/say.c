@@ -21,7 +21,17 @@ static _Atomic uint64_t n_unsaid;
 static pthread_mutex_t bucket_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t bucket = (int64_t)BURST * SECOND / A_SECOND; /* as time: a message costs a tenth */
 static int64_t bucket_at;
-static uint64_t unsaid_here; /* since the last one that was said */
+
+/* What is to be told behind a message that could be said, or a second without one. */
+typedef struct left_out {
+    uint64_t n;
+    const char *level; /* of the state; NULL: none waits */
+    char state[TOA_SAY_MESSAGE_MAX];
+} left_out;
+
+static left_out rest;
+static void (*wake_call)(void *context);
+static void *wake_context;
 
 static int64_t clock_now(void)
 {
@@ -30,23 +40,70 @@ static int64_t clock_now(void)
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
-/* Whether a message may be said; then how many were left out before it. */
-static bool may_say(uint64_t *left_out)
+/* The next functions: with the lock held. */
+
+static void refill(void)
 {
     const int64_t full = (int64_t)BURST * SECOND / A_SECOND;
-    (void)pthread_mutex_lock(&bucket_lock);
     int64_t now = clock_now();
     bucket += bucket_at == 0 ? 0 : now - bucket_at;
     bucket = bucket > full ? full : bucket;
     bucket_at = now;
+}
+
+static bool has_rest(void)
+{
+    return rest.n != 0 || rest.level != NULL;
+}
+
+static void take_rest(left_out *out)
+{
+    out->n = rest.n;
+    out->level = rest.level;
+    if (rest.level != NULL) {
+        memcpy(out->state, rest.state, sizeof rest.state);
+    }
+    rest.n = 0;
+    rest.level = NULL;
+}
+
+static void count_one(void)
+{
+    rest.n++;
+    (void)atomic_fetch_add(&n_unsaid, 1);
+}
+
+/* A state waits, and one that waited is left out for it. */
+static void leave_out(const char *level, const char *message, bool state)
+{
+    bool first = !has_rest();
+    if (!state || rest.level != NULL) {
+        count_one();
+    }
+    if (state) {
+        rest.level = level;
+        (void)snprintf(rest.state, sizeof rest.state, "%s", message);
+    }
+    if (first && wake_call != NULL) {
+        wake_call(wake_context);
+    }
+}
+
+/* Whether a message may be said; then what was left out before it. */
+static bool may_say(const char *level, const char *message, bool state, left_out *before)
+{
+    (void)pthread_mutex_lock(&bucket_lock);
+    refill();
     bool may = bucket >= SECOND / A_SECOND;
     if (may) {
         bucket -= SECOND / A_SECOND;
-        *left_out = unsaid_here;
-        unsaid_here = 0;
+        if (state && rest.level != NULL) {
+            rest.level = NULL;
+            count_one();
+        }
+        take_rest(before);
     } else {
-        unsaid_here++;
-        (void)atomic_fetch_add(&n_unsaid, 1);
+        leave_out(level, message, state);
     }
     (void)pthread_mutex_unlock(&bucket_lock);
     return may;
@@ -130,24 +187,74 @@ static void write_line(const char *level, const char *message)
     toa_say_put(line.text, line.len);
 }
 
-static void say(const char *level, const char *message)
+static void write_left_out(const left_out *before)
 {
-    uint64_t left_out = 0;
     char text[64];
-    if (!may_say(&left_out)) {
-        return;
-    }
-    if (left_out != 0) {
+    if (before->n != 0) {
         (void)snprintf(text, sizeof text, "%llu messages were left out",
-                       (unsigned long long)left_out);
+                       (unsigned long long)before->n);
         write_line("warning", text);
     }
-    write_line(level, message);
+    if (before->level != NULL) {
+        write_line(before->level, before->state);
+    }
+}
+
+static void say(const char *level, const char *message, bool state)
+{
+    left_out before;
+    if (may_say(level, message, state, &before)) {
+        write_left_out(&before);
+        write_line(level, message);
+    }
+}
+
+/* With the lock held. While messages come, it comes with one of them. */
+static int64_t until_rest(void)
+{
+    return !has_rest() ? INT64_MAX : bucket >= SECOND ? 0 : SECOND - bucket;
+}
+
+int64_t toa_say_rest_due(void)
+{
+    (void)pthread_mutex_lock(&bucket_lock);
+    refill();
+    int64_t due = until_rest();
+    (void)pthread_mutex_unlock(&bucket_lock);
+    return due;
+}
+
+static void tell_rest(bool at_once)
+{
+    left_out before = {.n = 0};
+    (void)pthread_mutex_lock(&bucket_lock);
+    refill();
+    if (at_once || until_rest() == 0) {
+        take_rest(&before);
+    }
+    (void)pthread_mutex_unlock(&bucket_lock);
+    write_left_out(&before);
+}
+
+void toa_say_rest(void)
+{
+    tell_rest(false);
+}
+
+void toa_say_wake(void (*call)(void *context), void *context)
+{
+    (void)pthread_mutex_lock(&bucket_lock);
+    wake_call = call;
+    wake_context = context;
+    (void)pthread_mutex_unlock(&bucket_lock);
 }
 
 void toa_say_lines(const char *lines)
 {
     char message[TOA_SAY_MESSAGE_MAX];
+    if (*lines != '\0') {
+        tell_rest(true);
+    }
     while (*lines != '\0') {
         size_t len = strcspn(lines, "\n");
         (void)snprintf(message, sizeof message, "%.*s",
@@ -164,7 +271,7 @@ void toa_say(const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    say("info", message);
+    say("info", message, false);
 }
 
 void toa_complain(const char *format, ...)
@@ -174,7 +281,17 @@ void toa_complain(const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    say("warning", message);
+    say("warning", message, false);
+}
+
+void toa_say_state(bool well, const char *format, ...)
+{
+    char message[TOA_SAY_MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    say(well ? "info" : "warning", message, true);
 }
 
 void toa_say_as(toa_say_form form)

@@ -429,6 +429,7 @@ bool toa_service_begin(service *self)
         return false;
     }
     set_record(self, record);
+    toa_say_wake(self->wake.call, self->wake.context);
     return true;
 }
 
@@ -436,7 +437,10 @@ toa_time toa_service_deadline(const service *self)
 {
     toa_time held = toa_core_deadline(self->core);
     toa_time control = toa_control_deadline(self->control);
-    return control < held ? control : held;
+    toa_time first = control < held ? control : held;
+    int64_t rest = toa_say_rest_due();
+    toa_time say = rest == INT64_MAX ? INT64_MAX : self->clock() + rest;
+    return say < first ? say : first;
 }
 
 void toa_service_end(service *self)
@@ -444,6 +448,7 @@ void toa_service_end(service *self)
     if (self->core != NULL) {
         set_record(self, NULL);
     }
+    toa_say_wake(NULL, NULL);
     toa_feed_stop(self->feed);
     toa_core_free(self->core);
     toa_batch_free(self->batch);

@@ -203,6 +203,92 @@ static void a_flood_is_left_out_and_told_of(void **state)
     assert_string_equal(said, wanted);
 }
 
+static size_t n_woken;
+
+static void on_wake(void *context)
+{
+    (void)context;
+    n_woken++;
+}
+
+/* As an interface that flaps, and stays. */
+static void flap(void)
+{
+    for (int i = 0; i < 60; i++) {
+        toa_say_state(false, "down %d", i);
+        toa_say_state(true, "up %d", i);
+    }
+}
+
+static void turn(void)
+{
+    toa_say_rest();
+}
+
+static void the_last_state_is_told_though_nobody_says_more(void **state)
+{
+    const struct timespec second = {.tv_sec = 1, .tv_nsec = 10000000};
+    uint64_t before = toa_say_unsaid();
+    (void)state;
+    toa_say_wake(on_wake, NULL);
+    assert_true(toa_say_rest_due() == INT64_MAX);
+    n_woken = 0;
+    hear(flap);
+    toa_say_wake(NULL, NULL);
+    assert_int_equal(n_woken, 1);
+    assert_null(strstr(said, "up 59"));
+    assert_in_range(toa_say_rest_due(), 1, 1000000000);
+    hear(turn);
+    assert_string_equal(said, ""); /* too soon */
+    (void)nanosleep(&second, NULL);
+    assert_int_equal(toa_say_rest_due(), 0);
+    hear(turn);
+    uint64_t unsaid = toa_say_unsaid() - before;
+    assert_in_range(unsaid, 60, 80);
+    char wanted[80];
+    (void)snprintf(wanted, sizeof wanted,
+                   "toa serve: %llu messages were left out\ntoa serve: up 59\n",
+                   (unsigned long long)unsaid);
+    assert_string_equal(said, wanted);
+    hear(turn);
+    assert_string_equal(said, ""); /* once */
+}
+
+static void must_end(const char *with)
+{
+    const char *end = strstr(said, " messages were left out\n");
+    assert_non_null(end);
+    assert_string_equal(end, with);
+}
+
+static void flap_and_sum_up(void)
+{
+    flap();
+    toa_say_lines("the summary\n");
+}
+
+static void the_last_state_is_told_before_a_summary(void **state)
+{
+    (void)state;
+    hear(flap_and_sum_up);
+    must_end(" messages were left out\ntoa serve: up 59\ntoa serve: the summary\n");
+}
+
+static void flap_and_go_on(void)
+{
+    const struct timespec little = {.tv_nsec = 150000000};
+    flap();
+    (void)nanosleep(&little, NULL);
+    toa_say_state(false, "down at last");
+}
+
+static void a_newer_state_takes_the_place_of_one_that_waits(void **state)
+{
+    (void)state;
+    hear(flap_and_go_on);
+    must_end(" messages were left out\ntoa serve: down at last\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +297,9 @@ int main(void)
         cmocka_unit_test(a_message_that_is_too_long_is_a_line_all_the_same),
         cmocka_unit_test(several_lines_have_a_form_each),
         cmocka_unit_test(a_flood_is_left_out_and_told_of),
+        cmocka_unit_test(the_last_state_is_told_though_nobody_says_more),
+        cmocka_unit_test(the_last_state_is_told_before_a_summary),
+        cmocka_unit_test(a_newer_state_takes_the_place_of_one_that_waits),
     };
     return cmocka_run_group_tests_name("say", tests, NULL, NULL);
 }

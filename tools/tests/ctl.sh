@@ -98,6 +98,20 @@ fi
 row 'a second service does not take it away' 4 'another service listens there' \
     timeout 20 "$toa" serve --listen 127.0.0.1:0 --read cases/showcase.pcap --control "$scratch/s"
 
+# ---- Messages that come too fast
+cat >"$scratch/reload.py" <<'PY'
+import socket, sys
+for _ in range(100):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(sys.argv[1])
+        s.sendall(b"reload\n")
+        while s.recv(1000):
+            pass
+PY
+python3 "$scratch/reload.py" "$scratch/s"
+sleep 1.2
+row 'what was left out is told when nothing more comes' 0 ': [0-9]+ messages were left out$' tail -n 1 "$scratch/daemon.err"
+
 # ---- Clients that do not behave
 cat >"$scratch/rude.py" <<'PY'
 import socket, sys, time
