@@ -168,6 +168,24 @@ static void turn(service *self)
 
 /* ---- Starting and ending --------------------------------------------------------------------- */
 
+/* Nothing is wrong when only a part of the sandbox is not there: that is said. */
+static bool enter_sandbox(const service *self, bool live, char error[TOA_CONFIG_ERROR])
+{
+    const toa_service_config *config = &self->base.config;
+    const toa_sandbox_needs needs = {.capture = live,
+                                     .config = self->base.options->config_path,
+                                     .record = live ? config->record.dir : NULL,
+                                     .control = config->control};
+    if (!config->sandbox) {
+        return true;
+    }
+    bool entered = toa_sandbox_enter(&needs, error, TOA_CONFIG_ERROR);
+    if (entered && error[0] != '\0') {
+        toa_complain("%s", error);
+    }
+    return entered;
+}
+
 /* In this order: what takes rights, giving them up, what reads strangers' bytes. */
 static bool start(service *self)
 {
@@ -181,7 +199,7 @@ static bool start(service *self)
     if ((live && !toa_record_prepare(&self->base.config.record, user, error)) ||
         !toa_service_control(&self->base, user, error) ||
         !toa_privileges_drop(self->base.config.user, live, error, sizeof error) ||
-        (self->base.config.sandbox && !toa_sandbox_enter(live, error, sizeof error))) {
+        !enter_sandbox(self, live, error)) {
         toa_complain("%s", error);
         return false;
     }

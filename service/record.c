@@ -678,8 +678,11 @@ toa_record *toa_record_start(const toa_service_config *config, toa_time now,
     record->last_link_type = -1;
     if (!toa_record_dir_open(config->record.dir) ||
         pthread_create(&record->thread, NULL, work, record) != 0) {
-        char why[128];
-        (void)snprintf(why, sizeof why, "%s, as the user that this runs as", strerror(errno));
+        char why[192];
+        (void)snprintf(why, sizeof why,
+                       "%s, as the user that this runs as (another directory than at the start "
+                       "takes a restart: the sandbox)",
+                       strerror(errno));
         (void)wrong(error, config->record.dir, why);
         discard(record);
         return NULL;

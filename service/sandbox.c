@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/ethtool.h>
+#include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -13,38 +15,47 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "landlock.h"
+
 /* Who needs a call. */
 typedef enum need {
     EVERY,  /* sockets, signals, memory, reading the configuration */
     CAPTURE /* opening an interface, the capture thread, the record */
 } need;
 
-/* What an argument must be, for the call to be allowed. */
-typedef enum condition {
-    ANY = 0,
-    EQUAL, /* argument == value */
-    CLEAR, /* (argument & value) == 0 */
-    SET    /* (argument & value) == value */
-} condition;
+/* What an argument must be, for the call to be allowed: (argument & mask) == value. */
+typedef struct limit {
+    unsigned argument;
+    unsigned long mask; /* 0: there is no limit */
+    unsigned long value;
+} limit;
+
+enum { LIMITS = 3 };
+
+#define ALL  ULONG_MAX
+#define KIND 15UL /* a socket's type, without the flags that are with it */
 
 typedef struct rule {
     int call;
     need need;
-    condition condition;
-    unsigned argument;
-    unsigned long value;
+    limit limits[LIMITS]; /* all of them */
 } rule;
+
+#define THREAD ((unsigned long)(CLONE_THREAD | CLONE_VM))
+/* All by which a file could be made or changed. */
+#define OPENING ((unsigned long)(O_ACCMODE | O_CREAT | O_EXCL))
 
 /*
  * What the tests of the daemon are seen to do; tools/tests/sandbox.sh watches them, and finds a
  * line that nobody needs.
  */
 static const rule allowed[] = {
-    /* Datagrams and what was learned: the loop */
+    /* Datagrams and what was learned: the loop. Fast Open would connect */
     {.call = SCMP_SYS(poll)},
+    {.call = SCMP_SYS(restart_syscall)}, /* poll, behind SIGSTOP and SIGCONT */
     {.call = SCMP_SYS(recvmmsg)},
-    {.call = SCMP_SYS(sendmmsg)},
-    {.call = SCMP_SYS(sendmsg)},
+    {SCMP_SYS(sendmmsg), EVERY, {{3, MSG_FASTOPEN, 0}}},
+    {SCMP_SYS(sendmsg), EVERY, {{2, MSG_FASTOPEN, 0}}},
     {.call = SCMP_SYS(read)},
     {.call = SCMP_SYS(write)},
     {.call = SCMP_SYS(close)},
@@ -53,66 +64,71 @@ static const rule allowed[] = {
     {.call = SCMP_SYS(accept4)},
     {.call = SCMP_SYS(getsockopt)},
     {.call = SCMP_SYS(recvfrom)},
-    {.call = SCMP_SYS(sendto)},
+    {SCMP_SYS(sendto), EVERY, {{3, MSG_FASTOPEN, 0}}},
     {.call = SCMP_SYS(unlink)},
     /* Reading the configuration anew, other addresses to listen on */
-    {.call = SCMP_SYS(openat)},
+    {SCMP_SYS(openat), EVERY, {{2, OPENING | O_TRUNC, 0}}},
     {.call = SCMP_SYS(newfstatat)},
-    {SCMP_SYS(socket), EVERY, EQUAL, 0, AF_INET},
-    {SCMP_SYS(socket), EVERY, EQUAL, 0, AF_INET6},
+    {SCMP_SYS(socket), EVERY, {{0, ALL, AF_INET}, {1, KIND, SOCK_DGRAM}, {2, ALL, 0}}},
+    {SCMP_SYS(socket), EVERY, {{0, ALL, AF_INET6}, {1, KIND, SOCK_DGRAM}, {2, ALL, 0}}},
     {.call = SCMP_SYS(bind)},
     {.call = SCMP_SYS(getsockname)},
     {.call = SCMP_SYS(setsockopt)},
     /* Memory: never executable */
-    {SCMP_SYS(mmap), EVERY, CLEAR, 2, PROT_EXEC},
+    {SCMP_SYS(mmap), EVERY, {{2, PROT_EXEC, 0}}},
     {.call = SCMP_SYS(munmap)},
     {.call = SCMP_SYS(brk)},
     /* The end */
     {.call = SCMP_SYS(exit_group)},
     /* The hash key */
     {.call = SCMP_SYS(getrandom)},
+    /* Names of netlink sockets; abort() */
+    {.call = SCMP_SYS(getpid)},
     /* Opening an interface anew */
-    {SCMP_SYS(socket), CAPTURE, EQUAL, 0, AF_PACKET},
-    {SCMP_SYS(socket), CAPTURE, EQUAL, 0, AF_NETLINK},
-    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFINDEX},
-    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFNAME},
-    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFHWADDR},
-    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFFLAGS},
-    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCGIFMTU},
-    {SCMP_SYS(ioctl), CAPTURE, EQUAL, 1, SIOCETHTOOL},
-    {SCMP_SYS(fcntl), CAPTURE, EQUAL, 1, F_GETFL},
-    {SCMP_SYS(fcntl), CAPTURE, EQUAL, 1, F_SETFL},
-    {SCMP_SYS(eventfd2), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(uname), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(recvmsg), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(clock_nanosleep), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(socket), CAPTURE, {{0, ALL, AF_PACKET}}},
+    {SCMP_SYS(socket), CAPTURE, {{0, ALL, AF_NETLINK}, {2, ALL, NETLINK_ROUTE}}},
+    {SCMP_SYS(socket), CAPTURE, {{0, ALL, AF_NETLINK}, {2, ALL, NETLINK_GENERIC}}},
+    {SCMP_SYS(ioctl), CAPTURE, {{1, ALL, SIOCGIFINDEX}}},
+    {SCMP_SYS(ioctl), CAPTURE, {{1, ALL, SIOCGIFNAME}}},
+    {SCMP_SYS(ioctl), CAPTURE, {{1, ALL, SIOCGIFHWADDR}}},
+    {SCMP_SYS(ioctl), CAPTURE, {{1, ALL, SIOCGIFFLAGS}}},
+    {SCMP_SYS(ioctl), CAPTURE, {{1, ALL, SIOCGIFMTU}}},
+    {SCMP_SYS(ioctl), CAPTURE, {{1, ALL, SIOCETHTOOL}}},
+    {SCMP_SYS(fcntl), CAPTURE, {{1, ALL, F_GETFL}}},
+    {SCMP_SYS(fcntl), CAPTURE, {{1, ALL, F_SETFL}}},
+    {.call = SCMP_SYS(eventfd2), .need = CAPTURE},
+    {.call = SCMP_SYS(uname), .need = CAPTURE},
+    {.call = SCMP_SYS(recvmsg), .need = CAPTURE},
+    {.call = SCMP_SYS(clock_nanosleep), .need = CAPTURE},
     /* Threads, and no processes */
-    {SCMP_SYS(rt_sigprocmask), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(clone), CAPTURE, SET, 0, CLONE_THREAD | CLONE_VM},
-    {SCMP_SYS(mprotect), CAPTURE, CLEAR, 2, PROT_EXEC},
-    {SCMP_SYS(madvise), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(rseq), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(set_robust_list), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(rt_sigaction), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(exit), CAPTURE, ANY, 0, 0},
+    {.call = SCMP_SYS(rt_sigprocmask), .need = CAPTURE},
+    {SCMP_SYS(clone), CAPTURE, {{0, THREAD, THREAD}}},
+    {SCMP_SYS(mprotect), CAPTURE, {{2, PROT_EXEC, 0}}},
+    {.call = SCMP_SYS(madvise), .need = CAPTURE},
+    {.call = SCMP_SYS(rseq), .need = CAPTURE},
+    {.call = SCMP_SYS(set_robust_list), .need = CAPTURE},
+    {.call = SCMP_SYS(rt_sigaction), .need = CAPTURE},
+    {.call = SCMP_SYS(exit), .need = CAPTURE},
     /* The record */
-    {SCMP_SYS(access), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(lseek), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(ftruncate), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(getdents64), CAPTURE, ANY, 0, 0},
-    {SCMP_SYS(sysinfo), CAPTURE, ANY, 0, 0},
+    {SCMP_SYS(openat), CAPTURE, {{2, OPENING, O_WRONLY | O_CREAT | O_EXCL}}},
+    {SCMP_SYS(openat), CAPTURE, {{2, OPENING | O_TRUNC, O_RDWR}}},
+    {.call = SCMP_SYS(access), .need = CAPTURE},
+    {.call = SCMP_SYS(lseek), .need = CAPTURE},
+    {.call = SCMP_SYS(ftruncate), .need = CAPTURE},
+    {.call = SCMP_SYS(getdents64), .need = CAPTURE},
+    {.call = SCMP_SYS(sysinfo), .need = CAPTURE},
 };
 
-/* What the tests cannot bring about. */
+/* What the tests cannot bring about, besides abort()'s tgkill; tools/tests/sandbox.sh has this
+ * list, too. */
 static const rule rare[] = {
-    {.call = SCMP_SYS(clock_gettime)},   /* where the clock is no matter of the vdso */
-    {.call = SCMP_SYS(restart_syscall)}, /* poll, behind SIGSTOP and SIGCONT */
-    {.call = SCMP_SYS(mremap)},          /* realloc of much */
-    {.call = SCMP_SYS(fstat)},           /* newfstatat, of another C library */
-    {.call = SCMP_SYS(ppoll)},           /* of processors that have no poll, access and unlink */
-    {.call = SCMP_SYS(faccessat)},       {.call = SCMP_SYS(unlinkat)},
-    {.call = SCMP_SYS(getpid)}, /* abort(): stack protector, _FORTIFY_SOURCE */
-    {.call = SCMP_SYS(gettid)},          {.call = SCMP_SYS(rt_sigreturn)},
+    {.call = SCMP_SYS(clock_gettime)}, /* where the clock is no matter of the vdso */
+    {.call = SCMP_SYS(mremap)},        /* realloc of much */
+    {.call = SCMP_SYS(fstat)},         /* newfstatat, of another C library */
+    {.call = SCMP_SYS(ppoll)},         /* of processors that have no poll, access and unlink */
+    {.call = SCMP_SYS(faccessat)},     {.call = SCMP_SYS(unlinkat)},
+    {.call = SCMP_SYS(gettid)}, /* abort(), with tgkill: stack protector, _FORTIFY_SOURCE */
+    {.call = SCMP_SYS(rt_sigreturn)},
 };
 
 /* What nobody has a reason to try. */
@@ -193,26 +209,16 @@ static const int sanitizers[] = {
 
 static int allow(scmp_filter_ctx filter, const rule *rule)
 {
-    struct scmp_arg_cmp argument = {.arg = rule->argument};
-    switch (rule->condition) {
-    case EQUAL:
-        argument.op = SCMP_CMP_EQ;
-        argument.datum_a = rule->value;
-        break;
-    case CLEAR:
-        argument.op = SCMP_CMP_MASKED_EQ;
-        argument.datum_a = rule->value;
-        break;
-    case SET:
-        argument.op = SCMP_CMP_MASKED_EQ;
-        argument.datum_a = rule->value;
-        argument.datum_b = rule->value;
-        break;
-    case ANY:
-    default:
-        return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, 0, NULL);
+    struct scmp_arg_cmp arguments[LIMITS];
+    unsigned n = 0;
+    while (n < LIMITS && rule->limits[n].mask != 0) {
+        arguments[n] = (struct scmp_arg_cmp){.arg = rule->limits[n].argument,
+                                             .op = SCMP_CMP_MASKED_EQ,
+                                             .datum_a = rule->limits[n].mask,
+                                             .datum_b = rule->limits[n].value};
+        n++;
     }
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, 1, &argument);
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, n, arguments);
 }
 
 static int allow_all(scmp_filter_ctx filter, const rule *rules, size_t n, bool capture)
@@ -272,7 +278,14 @@ static int fill(scmp_filter_ctx filter, bool capture)
     return wrong;
 }
 
-bool toa_sandbox_enter(bool capture, char *error, size_t size)
+static bool refused(const char *by, int wrong, char *text, size_t size)
+{
+    (void)snprintf(text, size, "cannot enter the sandbox: %s: %s (sandbox = no goes on without it)",
+                   by, strerror(-wrong));
+    return false;
+}
+
+static int load_filter(bool capture)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     int wrong = filter == NULL ? -ENOMEM : fill(filter, capture);
@@ -282,10 +295,23 @@ bool toa_sandbox_enter(bool capture, char *error, size_t size)
     if (filter != NULL) {
         seccomp_release(filter);
     }
+    return wrong;
+}
+
+bool toa_sandbox_enter(const toa_sandbox_needs *needs, char *text, size_t size)
+{
+    bool walled = false;
+    int wrong = toa_landlock_enter(needs, &walled);
     if (wrong != 0) {
-        (void)snprintf(error, size,
-                       "cannot enter the sandbox: seccomp: %s (sandbox = no goes on without it)",
-                       strerror(-wrong));
+        return refused("landlock", wrong, text, size);
     }
-    return wrong == 0;
+    wrong = load_filter(needs->capture);
+    if (wrong != 0) {
+        return refused("seccomp", wrong, text, size);
+    }
+    (void)snprintf(text, size, "%s",
+                   walled ? ""
+                          : "sandbox: this system has no landlock: files and other processes are "
+                            "guarded by their owner's rights alone");
+    return true;
 }

@@ -290,13 +290,17 @@ static int close_file(capture_job *job, int status)
 
 static int start(capture_job *job)
 {
-    char error[TOA_CONFIG_ERROR];
+    const toa_sandbox_needs needs = {.capture = true};
+    char error[TOA_CONFIG_ERROR] = "";
     int status = EXIT_FAILED;
     if (!ending_open() || pthread_mutex_init(&job->lock, NULL) != 0) {
         cli_message("toa capture: %s\n", strerror(errno));
     } else if (open_file(job)) {
         if (toa_privileges_drop(job->config.user, true, error, sizeof error) &&
-            (!job->config.sandbox || toa_sandbox_enter(true, error, sizeof error))) {
+            (!job->config.sandbox || toa_sandbox_enter(&needs, error, sizeof error))) {
+            if (error[0] != '\0') {
+                cli_message("toa capture: %s\n", error);
+            }
             status = capture(job);
         } else {
             cli_message("toa capture: %s\n", error);
