@@ -33,6 +33,7 @@ row '... with -- too' 0 out '--log' "$toa" run -- echo --log
 row 'options become variables' 0 out 'TOA_PRELOAD_TRUST=10.0.0.0/8;10.1.0.0/16' \
     "$toa" run --trust 10.0.0.0/8 --trust 10.1.0.0/16 env
 row 'the library is loaded' 0 out 'libtoa-preload.so' "$toa" run cat /proc/self/maps
+row '... and its path can be asked for' 0 out '/libtoa-preload.so' "$toa" run printenv LD_PRELOAD
 row 'a library before it stays' 0 out 'libtoa-preload.so:/other.so' env LD_PRELOAD=/other.so "$toa" run env
 row 'a broken pipe ends the program as without it' 0 out 'SigIgn:	0000000000000000' "$toa" run grep SigIgn /proc/self/status
 row 'a wrong source is wrong' 2 err "--sources 'daemon': there are syn and service" "$toa" run --sources daemon true
