@@ -77,6 +77,7 @@ int main(int argc, char **argv)
         socklen_t len = sizeof peer;
         toa_endpoint client;
         char request[1024];
+        char text[256];
         char address[TOA_ENDPOINT_TEXT];
         int fd = accept(listener, (struct sockaddr *)&peer, &len);
         if (fd < 0) {
@@ -87,7 +88,12 @@ int main(int argc, char **argv)
         client.port = client.has_port = 0; /* the address alone is printed */
         (void)toa_endpoint_format(&client, address);
         if (recv(fd, request, sizeof request, 0) > 0) {
-            (void)dprintf(fd, "HTTP/1.0 200 OK\r\n\r\nclient=%s %u\n%s\n", address, port, word);
+            int text_len = snprintf(text, sizeof text, "HTTP/1.0 200 OK\r\n\r\nclient=%s %u\n%s\n",
+                                    address, port, word);
+            /* A client that has gone would end us by SIGPIPE. */
+            if (send(fd, text, (size_t)text_len, MSG_NOSIGNAL) < 0) {
+                perror("send");
+            }
         }
         (void)close(fd);
     }

@@ -26,6 +26,16 @@ def fake_of(fd, call):
     return from_bytes(room.raw)
 
 
+def answer(connection, client):
+    peer = connection.dup().getpeername()
+    text = f"client={client[0]} {client[1]}\npeer={peer[0]} {peer[1]}\n"
+    text += f"raw={fake_of(connection.fileno(), lambda *a: libc.syscall(SYS_getpeername, *a))}\n"
+    if hasattr(libc, "toa_preload_fake_peer"):
+        text += f"fake={fake_of(connection.fileno(), libc.toa_preload_fake_peer)}\n"
+    connection.recv(1000)
+    connection.sendall(f"HTTP/1.0 200 OK\r\n\r\n{text}".encode())
+
+
 listener = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 if ":" in sys.argv[1]:
@@ -35,10 +45,7 @@ listener.listen(128)
 while True:
     connection, client = listener.accept()
     with connection:
-        peer = connection.dup().getpeername()
-        text = f"client={client[0]} {client[1]}\npeer={peer[0]} {peer[1]}\n"
-        text += f"raw={fake_of(connection.fileno(), lambda *a: libc.syscall(SYS_getpeername, *a))}\n"
-        if hasattr(libc, "toa_preload_fake_peer"):
-            text += f"fake={fake_of(connection.fileno(), libc.toa_preload_fake_peer)}\n"
-        connection.recv(1000)
-        connection.sendall(f"HTTP/1.0 200 OK\r\n\r\n{text}".encode())
+        try:
+            answer(connection, client)
+        except OSError:
+            pass  # the client has gone

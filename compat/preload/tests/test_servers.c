@@ -22,13 +22,13 @@
 #include "connections.h"
 #include "namespace.h"
 
-enum { N_CONNECTIONS = 40, READY_TRIES = 100, TEXT_LEN = 2048 };
+enum { N_CONNECTIONS = 40, N_RUDE = 4, READY_TRIES = 100, TEXT_LEN = 2048 };
 
 typedef enum wanted { REAL, FAKE } wanted;
 
 typedef struct row {
     const char *sentence;
-    const char *server;  /* python, node, nginx; or a command line */
+    const char *server;  /* one of `ours`; or a command line */
     const char *at;      /* where it listens */
     unsigned version;    /* of its clients */
     unsigned carriers;   /* 0: no TOA at all */
@@ -48,6 +48,10 @@ static const row rows[] = {
     {"... for Node", "node", "::1", 6, CARRY_ON_SYN, "", false, REAL},
     {"a socket for both versions gives the real client as ::ffff:", "python", "::", 4, CARRY_ON_SYN,
      "", false, REAL},
+    {"nginx sees it after an upgrade, when it passes the variables on", "nginx, upgraded",
+     "127.0.0.1", 4, CARRY_ON_SYN, "--trust 127.0.0.0/8", false, REAL},
+    {"Node's cluster sees it, when the workers accept", "node cluster", "127.0.0.1", 4,
+     CARRY_ON_SYN, "", false, REAL},
     {"without a TOA the peer stays", "python", "127.0.0.1", 4, 0, "", false, FAKE},
     {"an untrusted peer stays", "python", "127.0.0.1", 4, CARRY_ON_SYN, "--trust 10.0.0.0/8", false,
      FAKE},
@@ -68,14 +72,34 @@ static const row rows[] = {
      4, CARRY_ON_BOTH, "--sources service", true, REAL},
 };
 
+static const char get[] = "GET / HTTP/1.0\r\n\r\n";
 static const char *toa;
 static const char *directory;
 static char scratch[] = "/tmp/toa-preload-XXXXXX";
 
-static bool is_one_of_ours(const char *server)
+/* Servers, and the programs without which they are left out. */
+static const struct {
+    const char *name;
+    const char *program;
+} ours[] = {
+    {"python", "python3"}, {"nginx", "nginx"},       {"nginx, upgraded", "nginx"},
+    {"node", "node"},      {"node cluster", "node"},
+};
+
+/* NULL: not one of ours. */
+static const char *program_of(const char *server)
 {
-    return strcmp(server, "python") == 0 || strcmp(server, "node") == 0 ||
-           strcmp(server, "nginx") == 0;
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        if (strcmp(server, ours[i].name) == 0) {
+            return ours[i].program;
+        }
+    }
+    return NULL;
+}
+
+static bool is_daemon(const row *r)
+{
+    return strcmp(r->server, "nginx, upgraded") == 0;
 }
 
 /* ---- Programs -------------------------------------------------------------------------------- */
@@ -101,23 +125,33 @@ static void stop(pid_t child)
     }
 }
 
+/* As toa-run(1) says that a configuration has to be when the binary is upgraded. */
+static void write_nginx_configuration(const row *r, uint16_t port)
+{
+    const char *daemon =
+        is_daemon(r) ? "daemon on; env LD_PRELOAD; env TOA_PRELOAD_TRUST;" : "daemon off;";
+    (void)command("(sed 's#@SCRATCH@#%s#; s#@IP@#%s#; s#@PORT@#%u#; s#@DAEMON@#%s#' "
+                  "%s/nginx.conf.in >%s/nginx)",
+                  scratch, r->at, port, daemon, directory, scratch);
+}
+
 static pid_t start_server(const row *r, uint16_t port)
 {
     char line[TEXT_LEN];
     char program[TEXT_LEN / 2];
-    if (!is_one_of_ours(r->server)) {
+    const char *ran = program_of(r->server);
+    if (ran == NULL) {
         (void)snprintf(program, sizeof program, "%s %s %u", r->server, r->at, port);
-    } else if (strcmp(r->server, "nginx") == 0) {
-        (void)snprintf(
-            line, sizeof line,
-            "(sed 's#@SCRATCH@#%s#; s#@IP@#%s#; s#@PORT@#%u#' %s/nginx.conf.in >%s/nginx)", scratch,
-            r->at, port, directory, scratch);
-        (void)command("%s", line);
-        (void)snprintf(program, sizeof program, "nginx -e stderr -c %s/nginx", scratch);
+    } else if (strcmp(ran, "nginx") == 0) {
+        write_nginx_configuration(r, port);
+        (void)snprintf(program, sizeof program, "$(command -v nginx) -e stderr -c %s/nginx",
+                       scratch);
     } else {
-        bool python = strcmp(r->server, "python") == 0;
-        (void)snprintf(program, sizeof program, "%s %s/server.%s %s %u",
-                       python ? "python3" : "node", directory, python ? "py" : "js", r->at, port);
+        const char *file = strcmp(r->server, "python") == 0 ? "server.py"
+                           : strcmp(r->server, "node") == 0 ? "server.js"
+                                                            : "cluster.js";
+        (void)snprintf(program, sizeof program, "env NODE_CLUSTER_SCHED_POLICY=none %s %s/%s %s %u",
+                       ran, directory, file, r->at, port);
     }
     if (r->options == NULL) {
         (void)snprintf(line, sizeof line, "exec %s", program);
@@ -127,22 +161,50 @@ static pid_t start_server(const row *r, uint16_t port)
     return start(line);
 }
 
+/* As Debian's package does it: another nginx on the same sockets, and the first one goes. */
+static bool upgrade(void)
+{
+    return command("(cd %s && kill -USR2 $(cat nginx.pid) && i=0 && "
+                   "until test -s nginx.pid.oldbin && test -s nginx.pid; do "
+                   "i=$((i + 1)); test $i -lt 100 || exit; sleep 0.05; done && "
+                   "kill -QUIT $(cat nginx.pid.oldbin) && i=0 && "
+                   "while test -e nginx.pid.oldbin; do "
+                   "i=$((i + 1)); test $i -lt 100 || exit; sleep 0.05; done)",
+                   scratch);
+}
+
+static void stop_daemon(void)
+{
+    (void)command("(cd %s && kill -TERM $(cat nginx.pid) && while test -e nginx.pid; do "
+                  "sleep 0.05; done)",
+                  scratch);
+}
+
 /* ---- Connections ----------------------------------------------------------------------------- */
 
-/* Whether somebody listens; it sends nothing. */
-static bool ready(unsigned version, uint16_t port)
+/* Below 0: nobody listens. */
+static int connect_to(unsigned version, uint16_t port)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     v6.sin6_addr = in6addr_loopback;
-    for (int i = 0; i < READY_TRIES; i++) {
-        int fd = socket(version == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        bool connected =
-            fd >= 0 && (version == 4 ? connect(fd, (struct sockaddr *)&v4, sizeof v4)
-                                     : connect(fd, (struct sockaddr *)&v6, sizeof v6)) == 0;
+    int fd = socket(version == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && (version == 4 ? connect(fd, (struct sockaddr *)&v4, sizeof v4)
+                                 : connect(fd, (struct sockaddr *)&v6, sizeof v6)) != 0) {
         (void)close(fd);
-        if (connected) {
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Whether somebody listens; it sends nothing. */
+static bool ready(unsigned version, uint16_t port)
+{
+    for (int i = 0; i < READY_TRIES; i++) {
+        int fd = connect_to(version, port);
+        if (fd >= 0) {
+            (void)close(fd);
             return true;
         }
         (void)nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
@@ -150,10 +212,29 @@ static bool ready(unsigned version, uint16_t port)
     return false;
 }
 
+/*
+ * Clients that have gone before the server accepts them, so that it has no peer, and ones that ask
+ * first, so that it writes into a closed connection. No server may end of that.
+ */
+static void be_rude(unsigned version, uint16_t port, pid_t server)
+{
+    const struct linger reset = {.l_onoff = 1};
+    (void)kill(-server, SIGSTOP);
+    for (int i = 0; i < N_RUDE; i++) {
+        int fd = connect_to(version, port);
+        if (i % 2 != 0) {
+            (void)send(fd, get, sizeof get - 1, MSG_NOSIGNAL);
+            (void)shutdown(fd, SHUT_WR);
+        }
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        (void)close(fd);
+    }
+    (void)kill(-server, SIGCONT);
+}
+
 /* What the server says. */
 static bool request(int fd, char text[TEXT_LEN])
 {
-    static const char get[] = "GET / HTTP/1.0\r\n\r\n";
     struct timeval patience = {.tv_sec = 5};
     size_t n = 0;
     ssize_t got = 0;
@@ -245,7 +326,15 @@ static bool run(const row *r, connections_plan *plan)
             break;
         }
     }
+    if (up && is_daemon(r)) {
+        up = upgrade();
+    } else if (up) {
+        be_rude(r->version, plan->port, server);
+    }
     size_t n_good = up ? make_connections(r, plan, &why) : 0;
+    if (is_daemon(r)) {
+        stop_daemon();
+    }
     stop(server);
     stop(service);
     if (why != NULL) {
@@ -258,8 +347,8 @@ static bool run(const row *r, connections_plan *plan)
 
 static bool left_out(const row *r)
 {
-    const char *program = strcmp(r->server, "python") == 0 ? "python3" : r->server;
-    if (is_one_of_ours(r->server) && !command("(command -v %s >/dev/null)", program)) {
+    const char *program = program_of(r->server);
+    if (program != NULL && !command("(command -v %s >/dev/null)", program)) {
         printf("left out, no %s: %s\n", program, r->sentence);
         return true;
     }

@@ -2,6 +2,7 @@
 //
 //     node toa_client.js IP PORT     the peer address that the socket gave
 //
+// Status 0: found; 1: not found, and why; 2: usage; 4: nobody answers.
 // No dependencies; Node 18 and later.
 'use strict';
 const dgram = require('dgram');
@@ -54,8 +55,18 @@ function address(version, bytes) {
     return size === 0 ? null : text(bytes.subarray(0, size));
 }
 
-// A question. fake and server are { address, port }.
+function check(endpoint) {
+    if (!net.isIP(endpoint.address)) {
+        throw new TypeError(`not an IP address: ${endpoint.address}`);
+    }
+    if (!Number.isInteger(endpoint.port) || endpoint.port < 0 || endpoint.port > 65535) {
+        throw new RangeError(`not a port: ${endpoint.port}`);
+    }
+}
+
+// A question. fake and server are { address, port }; throws when they are none.
 function encode(id, fake, server = null, waitMs = 0) {
+    [fake, server].filter(Boolean).forEach(check);
     const out = Buffer.alloc(80);
     MAGIC.copy(out);
     out.writeUInt32BE(id, 4);
@@ -105,8 +116,9 @@ function decode(data) {
     };
 }
 
-// Who is fake? A promise of an answer as decode() gives it; it fails when nobody answers.
-function ask(fake, { server = null, waitMs = 0, service = '127.0.0.1', port = 9999, timeout = 250, tries = 3 } = {}) {
+// Who is fake? A promise of an answer as decode() gives it. It fails when nobody answers, and when fake is no
+// address, as of a socket whose client has gone.
+async function ask(fake, { server = null, waitMs = 0, service = '127.0.0.1', port = 9999, timeout = 250, tries = 3 } = {}) {
     const id = randomBytes(4).readUInt32BE();
     const question = encode(id, fake, server, waitMs);
     return new Promise((resolve, reject) => {
@@ -136,19 +148,21 @@ function ask(fake, { server = null, waitMs = 0, service = '127.0.0.1', port = 99
                 // not ours: go on waiting
             }
         });
-        socket.connect(port, service, send); // answers from elsewhere never arrive
+        // Answers from elsewhere never arrive.
+        socket.connect(port, service, (error) => (error ? end(reject, error) : send()));
     });
 }
 
 module.exports = { encode, decode, ask, Malformed, Foreign };
 
 if (require.main === module) {
-    const [, , ip, port] = process.argv;
-    ask({ address: ip, port: Number(port) }, { waitMs: 100 }).then((answer) => {
+    const [, , address, port] = process.argv;
+    ask({ address, port: port ? Number(port) : NaN }, { waitMs: 100 }).then((answer) => {
         console.log(answer.client ? `${answer.client.address} ${answer.client.port}` : answer.word);
         process.exitCode = answer.word === 'found' ? 0 : 1;
     }, (error) => {
-        console.error(error.message);
-        process.exitCode = 4;
+        const usage = error instanceof TypeError || error instanceof RangeError;
+        console.error(usage ? `usage: toa_client.js IP PORT: ${error.message}` : `nobody answers: ${error.message}`);
+        process.exitCode = usage ? 2 : 4;
     });
 }

@@ -12,7 +12,7 @@ class Handler(BaseHTTPRequestHandler):
         try:  # the real one; or, as somebody must decide, the load balancer when it is not known
             answer = toa_client.ask(self.client, self.request.getsockname()[:2], wait_ms=50)
             self.client = answer["client"] or self.client
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.log_error("%s", error)
 
     def do_GET(self):

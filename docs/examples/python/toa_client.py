@@ -2,6 +2,7 @@
 
     python3 toa_client.py IP PORT     the peer address that accept() gave
 
+Status 0: found; 1: not found, and why; 2: usage; 4: nobody answers.
 No dependencies; Python 3.8 and later.
 """
 import ipaddress
@@ -34,6 +35,12 @@ def _packed(address):
     return ipaddress.ip_address(address).packed.ljust(16, b"\0")
 
 
+def _port(port):
+    if not 0 <= port <= 65535:
+        raise ValueError(f"not a port: {port}")
+    return port
+
+
 def _address(version, packed):
     if version not in (0, 4, 6):
         raise Malformed("address version")
@@ -44,12 +51,12 @@ def _address(version, packed):
 
 
 def encode(id, fake, server=None, wait_ms=0):
-    """A question. fake and server are (address, port)."""
+    """A question. fake and server are (address, port). ValueError: they are none."""
     version = ipaddress.ip_address(fake[0]).version
     server_version = ipaddress.ip_address(server[0]).version if server else 0
     return QUERY.pack(
-        MAGIC, id, 1, version, server_version, wait_ms, fake[1], _packed(fake[0]),
-        server[1] if server else 0, _packed(server[0]) if server else bytes(16),
+        MAGIC, id, 1, version, server_version, wait_ms, _port(fake[1]), _packed(fake[0]),
+        _port(server[1]) if server else 0, _packed(server[0]) if server else bytes(16),
     )  # fmt: skip
 
 
@@ -94,7 +101,7 @@ def decode(data):
 
 
 def ask(fake, server=None, wait_ms=0, service=("127.0.0.1", 9999), timeout=0.25, tries=3):
-    """Who is fake? An answer as decode() gives it. OSError: nobody answered."""
+    """Who is fake? An answer as decode() gives it. OSError: nobody answered; ValueError: fake is no address."""
     id = secrets.randbits(32)
     with socket.socket(socket.AF_INET6 if ":" in service[0] else socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.connect(service)  # answers from elsewhere never arrive
@@ -112,7 +119,19 @@ def ask(fake, server=None, wait_ms=0, service=("127.0.0.1", 9999), timeout=0.25,
     raise TimeoutError("no answer from the service")
 
 
-if __name__ == "__main__":
-    got = ask((sys.argv[1], int(sys.argv[2])), wait_ms=100)
+def main():
+    try:
+        _, address, port = sys.argv
+        got = ask((address, int(port)), wait_ms=100)
+    except ValueError as error:
+        print(f"usage: toa_client.py IP PORT: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"nobody answers: {error}", file=sys.stderr)
+        return 4
     print(*(got["client"] or (got["word"],)))
-    sys.exit(got["word"] != "found")
+    return 0 if got["word"] == "found" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
