@@ -571,7 +571,8 @@ const char *toa_row_parse(const char *text, size_t len, toa_row *out)
 
 const char *toa_time_parse(const char *text, size_t len, toa_time *out)
 {
-    static const char wrong[] = "not a time in seconds (15, 0.030000000; nine decimals at most)";
+    static const char wrong[] = "not a time in seconds from 0 to 9223372035 (15, 0.030000000; nine "
+                                "decimals at most)";
     span rest = {text, len};
     uint64_t seconds = 0;
     uint64_t nanoseconds = 0;

@@ -6,6 +6,9 @@
 
 typedef struct toa_filter toa_filter;
 
+/* What to say of a second expression: only one would count. */
+#define TOA_FILTER_TWICE "there is a filter already: join them, '(tcp) and (port 443)'"
+
 /* Compiles for Ethernet, to find mistakes at once; for other link types when one comes. NULL: the
  * expression is wrong, and `error` (of `size` bytes) says how. */
 toa_filter *toa_filter_new(const char *expression, char *error, size_t size);

@@ -6,6 +6,15 @@
 /* Servers that one text may name. */
 enum { PORTS_MAX = 64 };
 
+static size_t count_ranges(const char *value, size_t len)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < len; i++) {
+        n += value[i] == ',';
+    }
+    return n;
+}
+
 void toa_settings_init(toa_settings *settings)
 {
     *settings = (toa_settings){
@@ -26,6 +35,9 @@ static const char *set_server(toa_settings *settings, const char *value, size_t 
 {
     toa_server found[PORTS_MAX];
     size_t n = 0;
+    if (count_ranges(value, len) > PORTS_MAX) {
+        return "more than 64 ports and ranges: name the server again with the rest";
+    }
     const char *wrong = toa_servers_parse(value, len, found, PORTS_MAX, &n);
     if (wrong != NULL) {
         return wrong;

@@ -63,8 +63,9 @@ static const char *set_option(job *job, const cli_option *option, const char *va
         put_word(&job->passed_on, value);
     }
     if (strcmp(option->name, "filter") == 0) {
+        const char *wrong = job->expression == NULL ? NULL : TOA_FILTER_TWICE;
         job->expression = value;
-        return NULL;
+        return wrong;
     }
     return toa_settings_set(&job->settings, option->name, value, strlen(value));
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "filter.h"
 #include "progress.h"
 #include "report.h"
 
@@ -99,6 +100,9 @@ static const char *set_option(replay_job *job, const cli_option *option, const c
     } else if (strcmp(option->name, "summary") == 0) {
         job->summary_only = true;
     } else if (strcmp(option->name, "filter") == 0) {
+        if (job->filter != NULL) {
+            return TOA_FILTER_TWICE;
+        }
         job->filter = value;
     } else if (strcmp(option->name, "ask") == 0) {
         return add_ask(job, value);

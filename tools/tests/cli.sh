@@ -81,10 +81,18 @@ row 'a custom dialect must stay inside its option' 2 err 'outside the option' "$
 row 'two dialects that contradict one another are wrong' 2 err 'in another way' "$toa" replay --dialect lvs --dialect kind=254,len=8,port=6,ip=2 $one
 row 'a prefix with bits behind it is wrong' 2 err 'behind the prefix' "$toa" replay --trust 10.1.2.3/8 $one
 row 'a time to live of 0 is wrong' 2 err 'more than 0' "$toa" replay --ttl 0 $one
+row 'a time to live beyond all time shows the limit' 2 err "--ttl '9223372036': not a time in seconds from 0 to 9223372035" \
+    "$toa" replay --ttl 9223372036 $one
+row 'the longest is one' 0 out '1 mapping live' "$toa" replay --ttl 9223372035 $one
+row 'too many ports show the limit' 2 err 'more than 64 ports and ranges: name the server again' \
+    "$toa" replay --server "any:$(seq -s, 1 65)" $one
+row '... which may come again' 0 out 'learn' "$toa" replay --server "any:$(seq -s, 1 64)" --server any:443 $one
 row 'a hold that is none is wrong' 2 err 'connection or ttl' "$toa" replay --hold forever $one
 row 'an ask without a comma is wrong' 2 err 'not T,FAKE' "$toa" replay --ask 10.0.1.7:40001 $one
 row 'an ask without a port is wrong' 2 err 'not an endpoint' "$toa" replay --ask 1,10.0.1.7 $one
 row 'a wrong filter says what libpcap says' 2 err 'syntax error' "$toa" replay -f 'tcp prot 80' $one
+row 'a second filter is not dropped in silence' 2 err "--filter 'udp': there is a filter already" "$toa" replay -f tcp -f udp $one
+row '... nor by inspect' 2 err "--filter 'udp': there is a filter already" "$toa" inspect -f tcp -f udp $one
 row 'a file that is not there is named' 3 err 'no-such.pcap' "$toa" replay no-such.pcap
 row 'a directory is no capture' 3 err 'cases' "$toa" replay cases
 row 'a text is no capture' 3 err 'CMakeLists.txt' "$toa" replay CMakeLists.txt
