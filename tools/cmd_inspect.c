@@ -103,10 +103,23 @@ static bool is_file(const char *operand)
            (errno != ENOENT && errno != ENAMETOOLONG);
 }
 
-/* What is no file may be one with a slip in its name, or option bytes with one. */
-static bool looks_like_path(const char *operand)
+/* Whether it has nothing in it that option bytes have not: all else is a name with a slip. */
+static bool looks_like_hex(const char *operand)
 {
-    return strpbrk(operand, "./\\") != NULL;
+    for (const char *at = operand; *at != '\0'; at++) {
+        bool prefix = (*at == 'x' || *at == 'X') && at != operand && at[-1] == '0';
+        if (!prefix && strchr("0123456789abcdefABCDEF \t\r\n:,", *at) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A word alone that is neither may have been meant as either. */
+static bool is_neither(char **operands, int n_operands)
+{
+    return n_operands == 1 && !is_file(operands[0]) && !looks_like_hex(operands[0]) &&
+           strpbrk(operands[0], "./\\") == NULL;
 }
 
 /* All operands are the bytes of one list: "fe 08 cf 88" may come unquoted. */
@@ -262,9 +275,16 @@ int inspect_run(int argc, char **argv)
     int status = read_options(&job, argc, argv, &operands, &done);
     if (status == EXIT_DONE && !done) {
         char **named = argv + operands;
-        bool hex = !is_file(named[0]) && !looks_like_path(named[0]);
-        status = hex ? inspect_hex(&job, named, argc - operands)
-                     : inspect_files(&job, named, argc - operands);
+        if (is_neither(named, argc - operands)) {
+            cli_message("toa inspect: '%s': no such file, and no option bytes: not hexadecimal "
+                        "digits\n",
+                        named[0]);
+            status = EXIT_UNREADABLE;
+        } else if (!is_file(named[0]) && looks_like_hex(named[0])) {
+            status = inspect_hex(&job, named, argc - operands);
+        } else {
+            status = inspect_files(&job, named, argc - operands);
+        }
     }
     toa_inspect_free(job.inspect);
     toa_filter_free(job.filter);

@@ -234,7 +234,9 @@ const cli_command cli_commands[N_COMMANDS] = {
          "dialects read them, how plausible that is, and what to call 'toa replay' with.\n"
          "HEX is one list of options, as tcpdump and Wireshark show it: fe08cf882f5e575a. Blanks, "
          "colons\n"
-         "and 0x may stand between bytes. What is the name of a file is a file.\n"
+         "and 0x may stand between bytes. What is the name of a file is a file, and so is what "
+         "has\n"
+         "anything else in it.\n"
          "Status 3: a capture cannot be read, or is truncated; what it had is told.\n"},
     [COMMAND_RUN] = {"run", 1, "PROGRAM [ARGUMENT]...", OFFER_PROGRAMS,
                      "run a server that sees the real clients, unmodified", RUN_MORE},

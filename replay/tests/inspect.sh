@@ -32,7 +32,11 @@ cp "$one" "$scratch/in"
 row 'option bytes are read' 0 out 'lvs: 47.94.87.90:53128' fe08cf882f5e575a
 row 'option bytes may be several words' 0 out 'lvs: 47.94.87.90:53128' fe 08 cf:88 2f5e 575a
 row 'a broken list is told, and no failure' 0 out 'malformed' fe08cf88
-row 'a wrong digit is wrong usage' 2 err "'fe08zz': no such file, and no option bytes" fe08zz
+row 'a wrong digit is wrong usage' 2 err "'fe 08 zz': no such file, and no option bytes: not hex" fe 08 zz
+row 'a word that is neither is a file that is missing' 3 err "'zz': no such file, and no option bytes: not hex" zz
+row '... which does not hide the others' 3 out '86 frames' zz "$one"
+row 'bytes may have 0x before them' 0 out 'lvs: 47.94.87.90:53128' 0xfe08cf88 0X2f5e575a
+row 'x alone is no digit' 3 err "'fex8': no such file" fex8
 row 'half a byte is wrong usage' 2 err 'a byte has two hexadecimal digits' fe0
 row 'nothing to look at is wrong usage' 2 err 'no capture and no option bytes' --json
 row 'a file whose name is hexadecimal is a file' 0 out '86 frames' "$scratch/fe08"
