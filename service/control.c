@@ -77,6 +77,23 @@ static bool give_to(const char *path, const char *user, char *error, size_t size
            wrong(error, size, path, strerror(errno));
 }
 
+/* The directory that it lies in, if it is not there, and is one alone. */
+static bool make_dir(const char *path, const char *user, char *error, size_t size)
+{
+    struct sockaddr_un address = address_of(path);
+    char *slash = strrchr(address.sun_path, '/');
+    if (slash == NULL || slash == address.sun_path) {
+        return true;
+    }
+    *slash = '\0';
+    if (access(address.sun_path, F_OK) == 0) {
+        return true;
+    }
+    return mkdir(address.sun_path, 0750) == 0
+               ? give_to(address.sun_path, user, error, size)
+               : wrong(error, size, address.sun_path, strerror(errno));
+}
+
 static bool listen_on(toa_control *control, const char *user, char *error, size_t size)
 {
     struct sockaddr_un address = address_of(control->path);
@@ -102,7 +119,7 @@ toa_control *toa_control_open(const char *path, const char *user, char *error, s
     for (size_t i = 0; i < TOA_CONTROL_CLIENTS; i++) {
         control->clients[i].fd = -1;
     }
-    if (!make_free(path, error, size)) {
+    if (!make_dir(path, user, error, size) || !make_free(path, error, size)) {
         free(control);
         return NULL;
     }

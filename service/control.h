@@ -48,7 +48,8 @@ bool toa_control_reply_fill(toa_control_reply *reply, const char *command,
 
 /*
  * Listens on `path` (Windows: a pipe, \\.\pipe\NAME), as a file that belongs to `user` ("": to
- * whoever this is). What a service that is gone has left there is removed. To be called before
+ * whoever this is). A directory that is not there is made (0750), likewise his. What a service that
+ * is gone has left there is removed. To be called before
  * rights are given up. NULL: `error` says why.
  */
 toa_control *toa_control_open(const char *path, const char *user, char *error, size_t size);

@@ -212,8 +212,9 @@ static void put_suspects(const toa_explain_case *about, toa_text *out)
                      figures->kernel_drops);
     }
     if (figures->pushed_pending + figures->pushed_mapping != 0) {
-        toa_text_put(out, "to do: %" PRIu64 " flows were pushed out of the table: more Records, "
-                          "unless one fake endpoint had more than %d\n",
+        toa_text_put(out,
+                     "to do: %" PRIu64 " flows were pushed out of the table: more Records, "
+                     "unless one fake endpoint had more than %d\n",
                      figures->pushed_pending + figures->pushed_mapping, TOA_FLOWS_PER_FAKE);
     }
     if (captures && figures->captured == 0) {
@@ -253,7 +254,9 @@ void toa_explain(const toa_explain_case *about, toa_text *out)
     if (about->story != NULL) {
         put_story(about, out);
     } else if (!unseen) {
-        toa_text_put(out, "segments: not kept any more\n");
+        toa_text_put(out, about->capture == NULL
+                              ? "segments: of a file none are kept; toa replay FILE tells them\n"
+                              : "segments: not kept any more\n");
     }
     toa_text_put(out, "meaning: %s\n", toa_explain_meaning(word));
     if (about->story != NULL && about->capture != NULL && word != TOA_FOUND) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "ctl_channel.h"
 #include "ctl_client.h"
 #include "exporter.h"
 #include "privileges.h"
@@ -101,8 +102,14 @@ static int read_options(ctl_job *job, int argc, char **argv, bool *done)
 static int export(const ctl_job *job)
 {
     char error[256];
-    if (!toa_privileges_drop(job->user, false, error, sizeof error)) {
+    const char *user = job->user[0] != '\0' ? job->user : ctl_owner(job->socket_path);
+    if (!toa_privileges_drop(user, false, error, sizeof error)) {
         cli_message("toa ctl: %s\n", error);
+        return EXIT_FAILED;
+    }
+    if (!ctl_may_open(job->socket_path)) {
+        cli_message("toa ctl: %s: not allowed for who this is; as root, --user NAME: its owner\n",
+                    job->socket_path);
         return EXIT_FAILED;
     }
     return exporter_run(&job->listen, job->socket_path);

@@ -1,8 +1,10 @@
 #include "ctl_channel.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -71,4 +73,17 @@ ctl_result ctl_exchange(const char *path, const char *text, size_t len, int pati
     int code = errno;
     (void)close(fd);
     return read ? CTL_ANSWERED : fault(code, why);
+}
+
+const char *ctl_owner(const char *path)
+{
+    struct stat info;
+    bool known = stat(path, &info) == 0 && info.st_uid != 0;
+    const struct passwd *owner = known ? getpwuid(info.st_uid) : NULL;
+    return owner == NULL ? "" : owner->pw_name;
+}
+
+bool ctl_may_open(const char *path)
+{
+    return access(path, R_OK | W_OK) == 0 || errno != EACCES;
 }

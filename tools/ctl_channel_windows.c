@@ -89,3 +89,16 @@ ctl_result ctl_exchange(const char *path, const char *text, size_t len, int pati
     }
     return right ? CTL_ANSWERED : fault(code, why);
 }
+
+/* A pipe has a list of rights, and nobody becomes another here. */
+const char *ctl_owner(const char *path)
+{
+    (void)path;
+    return "";
+}
+
+bool ctl_may_open(const char *path)
+{
+    (void)path;
+    return true;
+}

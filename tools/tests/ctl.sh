@@ -80,6 +80,7 @@ row 'all flows, with the reason' 0 '^10.0.1.8:40102>10.0.0.80:443 no_option 4.09
 row 'mappings as JSON' 0 '"fake":"10.0.1.7:40003".*"vip":"198.51.100.80:443","result":"found"' "${ctl[@]}" mappings --json
 row 'one connection is explained' 0 '^10.0.1.8:40102: no_option$' "${ctl[@]}" explain 10.0.1.8:40102
 row 'and what to do' 0 '^to do: There was room for the option of an IPv4 client' "${ctl[@]}" explain '10.0.1.8:40102>10.0.0.80:443'
+row 'of a file no segments are kept' 0 '^segments: of a file none are kept' "${ctl[@]}" explain 10.0.1.8:40102
 row 'one that nobody saw, too' 0 '^meaning: No SYN of this connection was seen.$' "${ctl[@]}" explain 10.9.9.9:9
 row 'what is no endpoint is said' 4 'explain: ' "${ctl[@]}" explain 10.0.1.8
 row 'explain needs one' 2 'one endpoint' "${ctl[@]}" explain
@@ -94,6 +95,29 @@ if [ "$(id -u)" -eq 0 ]; then
     row 'and changes nothing' 4 'only root' "${stranger[@]}" "${ctl[@]}" reload
     row 'others do not connect' 4 'Permission denied' setpriv --reuid=65533 --regid=65533 --clear-groups "${ctl[@]}" stats
     row 'for that is its mode' 0 '^srw-rw----$' stat -c %A "$scratch/s"
+fi
+if [ "$(id -u)" -eq 0 ]; then
+    "$toa" serve --listen 127.0.0.1:0 --read cases/showcase.pcap --control "$scratch/run/s" --user daemon 2>"$scratch/second.err" &
+    second=$!
+    wait_for 'listening on' "$scratch/second.err"
+    for _ in {1..200}; do
+        ! "$toa" ctl -s "$scratch/run/s" stats >/dev/null 2>&1 || break
+        sleep 0.05
+    done
+    row 'its directory is made, and belongs to the same' 0 '^750 daemon$' stat -c '%a %U' "$scratch/run"
+    "$toa" ctl -s "$scratch/run/s" metrics --listen 127.0.0.1:0 2>"$scratch/exporter.err" &
+    exporter=$!
+    wait_for 'metrics on' "$scratch/exporter.err"
+    url=$(sed -n 's/^toa ctl: metrics on //p' "$scratch/exporter.err")
+    row 'an exporter of root becomes the owner of the socket' 0 '^toa_up 1$' \
+        python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode())' "$url"
+    kill "$exporter"
+    wait "$exporter"
+    exporter=
+    row 'one that may not open it ends' 4 'not allowed for who this is' \
+        timeout 10 "$toa" ctl -s "$scratch/run/s" metrics --listen 127.0.0.1:0 --user nobody
+    kill "$second"
+    wait "$second"
 fi
 row 'a second service does not take it away' 4 'another service listens there' \
     timeout 20 "$toa" serve --listen 127.0.0.1:0 --read cases/showcase.pcap --control "$scratch/s"
@@ -173,6 +197,22 @@ wait "$exporter"
 row 'TERM ends it cleanly' 0 '^0$' echo $?
 exporter=
 stop
+
+# ---- The lines of the README, but for the port
+cp cases/showcase.pcap "$scratch/capture.pcap"
+sed -n '/^## Use it/,/^## Link it/s/^\(toa serve\|toa query\|toa ctl\) \([^#]*[^# ]\).*/\1 \2/p' ../README.md >"$scratch/lines"
+cat >"$scratch/readme.sh" <<'SH'
+toa() { if [ "$1" = serve ]; then exec "$program" "$@" --listen 127.0.0.1:0; else "$program" "$@"; fi; }
+eval "$(grep '^toa serve' lines)"
+for _ in {1..200}; do
+    [ ! -S control ] || break
+    sleep 0.05
+done
+eval "$(grep '^toa ctl' lines)"
+kill %1
+SH
+row 'the README tells of a service, and asks it' 0 '^10.0.1.8:40102: no_option$' \
+    env -C "$scratch" program="$toa" bash -m readme.sh
 
 printf '%d passed, %d failed\n' "$n_passed" "$n_failed"
 [ "$n_failed" -eq 0 ]
