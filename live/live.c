@@ -73,6 +73,7 @@ struct state {
     toa_live_error failure;  /* the thread's: why it was not opened last */
     toa_time busy_since;     /* the thread's */
     uint64_t busy_frames;    /* the thread's */
+    bool parts;              /* the thread's: the ring has news of some */
     bool busy;               /* the thread's */
     toa_wakeup wakeup;
     toa_thread thread;
@@ -117,6 +118,8 @@ const char *toa_live_error_text(toa_live_error error)
         return "the configuration has no dialects, or no time to live";
     case TOA_LIVE_LOST:
         return "the interface is down or gone, and is waited for";
+    case TOA_LIVE_PART:
+        return "one of all interfaces is not captured from";
     default:
         return "?";
     }
@@ -276,6 +279,7 @@ static uint64_t drain_for_thread(state *own)
         if (got > 0 && now - own->counted_at >= COUNT_INTERVAL * MILLISECOND) {
             ask_kernel(own, now);
         }
+        own->parts = own->capture.has_news;
         toa_mutex_unlock(&own->ring);
         if (got > 0) {
             tell_news(own);
@@ -380,6 +384,20 @@ static void look_at_interface(state *own)
     }
 }
 
+/* What the ring goes on without. */
+static void tell_parts(state *own)
+{
+    char text[TEXT];
+    while (own->parts) {
+        take_ring(own);
+        own->parts = toa_ring_news(&own->capture, text, sizeof text);
+        toa_mutex_unlock(&own->ring);
+        if (own->parts && own->options.changed != NULL) {
+            own->options.changed(own->options.context, TOA_LIVE_PART, text);
+        }
+    }
+}
+
 /* Whether so many frames come that it pays to sleep a little and read many at once. */
 static void measure_rate(state *own, uint64_t n)
 {
@@ -432,6 +450,7 @@ static void *run(void *context)
             look_at_interface(own);
         }
         measure_rate(own, drain_for_thread(own));
+        tell_parts(own);
     }
     return NULL;
 }

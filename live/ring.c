@@ -81,6 +81,15 @@ int toa_ring_read(toa_ring *capture, int max, pcap_handler take, void *context)
     return n;
 }
 
+/* It is one packet socket, for "any", too. */
+bool toa_ring_news(toa_ring *capture, char *text, size_t size)
+{
+    (void)capture;
+    (void)text;
+    (void)size;
+    return false;
+}
+
 void toa_ring_count(toa_ring *capture)
 {
     uint32_t queued = 0;

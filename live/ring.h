@@ -20,6 +20,7 @@ typedef struct toa_ring {
     uint64_t n_read;   /* of them, those that were read */
     uint64_t n_dropped;         /* frames that it had no room for */
     bool counted;               /* the kernel tells how many it has queued */
+    bool has_news;              /* toa_ring_news has some */
     struct toa_ring_more *more; /* Windows: see there */
 } toa_ring;
 
@@ -44,6 +45,10 @@ void toa_ring_close(toa_ring *capture);
 /* Hands up to `max` frames that are there to `take`, and counts them as read. How many; below 0:
  * the capture is broken. */
 int toa_ring_read(toa_ring *capture, int max, pcap_handler take, void *context);
+
+/* The next news of a part of the capture that is not there while others are, for people. False:
+ * there are none. */
+bool toa_ring_news(toa_ring *capture, char *text, size_t size);
 
 /* Brings n_queued, n_read and n_dropped up to now. */
 void toa_ring_count(toa_ring *capture);

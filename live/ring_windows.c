@@ -5,12 +5,14 @@
  */
 #include "ring.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 
-enum { ADAPTERS_MAX = 32 };
+enum { ADAPTERS_MAX = 32, NAME_LEN = 128, NEWS_MAX = 64, NEWS_LEN = 384 };
 
 /* How much later frames come where there is no immediate mode: the timeout of a millisecond, and
  * the ticks of the clocks that it goes by. */
@@ -23,6 +25,7 @@ enum { ADAPTERS_MAX = 32 };
 typedef struct adapter {
     toa_handle handle;
     uint32_t dropped; /* as the driver counts, from when it was opened */
+    char name[NAME_LEN];
 } adapter;
 
 /* The ring's `handle` is that of the first adapter that is open. */
@@ -31,6 +34,9 @@ struct toa_ring_more {
     size_t n;
     size_t next; /* who is read first the next time */
     toa_time counted_at;
+    char news[NEWS_MAX][NEWS_LEN];
+    size_t n_news; /* with those that had no room */
+    size_t n_told;
 };
 
 void toa_ring_init(toa_ring *capture)
@@ -49,7 +55,43 @@ void toa_ring_close(toa_ring *capture)
     }
     free(more);
     capture->more = NULL;
+    capture->has_news = false;
     capture->handle.native = NULL;
+}
+
+/* ---- News ------------------------------------------------------------------------------------ */
+
+__attribute__((format(printf, 2, 3))) static void add_news(toa_ring *capture, const char *format,
+                                                           ...)
+{
+    struct toa_ring_more *more = capture->more;
+    va_list arguments;
+    if (more->n_news < NEWS_MAX) {
+        va_start(arguments, format);
+        (void)vsnprintf(more->news[more->n_news], NEWS_LEN, format, arguments);
+        va_end(arguments);
+    }
+    more->n_news++;
+    capture->has_news = true;
+}
+
+bool toa_ring_news(toa_ring *capture, char *text, size_t size)
+{
+    struct toa_ring_more *more = capture->more;
+    bool there = more != NULL && more->n_told < more->n_news;
+    if (there && more->n_told < NEWS_MAX) {
+        toa_handle_say(text, size, "%s", more->news[more->n_told++]);
+    } else if (there) {
+        toa_handle_say(text, size, "%lu adapters more are not captured from",
+                       (unsigned long)(more->n_news - NEWS_MAX));
+        more->n_told = more->n_news;
+    }
+    if (more != NULL && more->n_told == more->n_news) {
+        more->n_told = 0;
+        more->n_news = 0;
+        capture->has_news = false;
+    }
+    return there;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -81,6 +123,36 @@ static toa_live_error open_adapter(toa_ring *capture, const char *name,
     return TOA_LIVE_OK;
 }
 
+/* The name that people know, if there is one. */
+static void name_adapter(char name[NAME_LEN], const pcap_if_t *device)
+{
+    if (device->description != NULL && device->description[0] != '\0') {
+        (void)snprintf(name, NAME_LEN, "%s (%s)", device->description, device->name);
+    } else {
+        (void)snprintf(name, NAME_LEN, "%s", device->name);
+    }
+}
+
+/* `text`: why it is not open, as long as none is; then, what an open one does not as asked. */
+static toa_live_error open_one_of_all(toa_ring *capture, const pcap_if_t *device,
+                                      const toa_live_options *options, char *text, size_t size)
+{
+    char name[NAME_LEN];
+    char why[NEWS_LEN - NAME_LEN] = "";
+    struct toa_ring_more *more = capture->more;
+    toa_live_error error = open_adapter(capture, device->name, options, why, sizeof why);
+    name_adapter(name, device);
+    if (error != TOA_LIVE_OK) {
+        add_news(capture, "%s is not captured from: %s", name, why);
+    } else {
+        memcpy(more->adapters[more->n - 1].name, name, sizeof name);
+    }
+    if (error != TOA_LIVE_OK ? more->n == 0 : more->n == 1 || why[0] != '\0') {
+        toa_handle_say(text, size, "%s", why);
+    }
+    return error;
+}
+
 /* Those that can be opened; when none can, it is as with the last one. */
 static toa_live_error open_all(toa_ring *capture, const toa_live_options *options, char *text,
                                size_t size)
@@ -94,16 +166,12 @@ static toa_live_error open_all(toa_ring *capture, const toa_live_options *option
         return TOA_LIVE_NO_PCAP;
     }
     for (const pcap_if_t *one = devices; one != NULL; one = one->next) {
-        if (strcmp(one->name, "any") != 0 && capture->more->n < ADAPTERS_MAX) { /* Wine's host */
-            error = open_adapter(capture, one->name, options, text, size);
+        if (strcmp(one->name, "any") != 0) { /* Wine's host has that */
+            error = open_one_of_all(capture, one, options, text, size);
         }
     }
     pcap->freealldevs(devices);
-    if (capture->more->n == 0) {
-        return error;
-    }
-    toa_handle_say(text, size, "%s", "");
-    return TOA_LIVE_OK;
+    return capture->more->n == 0 ? error : TOA_LIVE_OK;
 }
 
 toa_live_error toa_ring_open(toa_ring *capture, const toa_interface *interface,
@@ -152,6 +220,9 @@ static int read_adapter(const adapter *from, int max, pcap_handler take, void *c
 static void drop_adapter(toa_ring *capture, size_t i)
 {
     struct toa_ring_more *more = capture->more;
+    const adapter *one = &more->adapters[i];
+    add_news(capture, "%s failed, and is not captured from any more until the next start: %s",
+             one->name, one->handle.pcap->geterr(one->handle.native));
     toa_handle_close(&more->adapters[i].handle);
     more->n--;
     memmove(&more->adapters[i], &more->adapters[i + 1], (more->n - i) * sizeof more->adapters[0]);

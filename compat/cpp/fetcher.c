@@ -67,6 +67,7 @@ static int code_of(toa_live_error error)
     case TOA_LIVE_NO_MEMORY:
     case TOA_LIVE_BAD_CONFIG:
     case TOA_LIVE_LOST:
+    case TOA_LIVE_PART:
     default:
         return TOA_FETCHER_UNKNOWN;
     }

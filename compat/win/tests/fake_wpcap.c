@@ -44,6 +44,7 @@ typedef struct program {
 } program;
 
 typedef struct handle {
+    int number;  /* of the adapter */
     size_t next; /* frame */
     DWORD begun; /* when the first was taken */
     int nonblocking;
@@ -63,6 +64,33 @@ static int told(const char *what)
 
 /* ---- Adapters -------------------------------------------------------------------------------- */
 
+enum { N_SEVERAL = 3, N_MANY = 40, REFUSED = 1, BREAKS = 2 };
+
+static int number_of(const char *name)
+{
+    int number = 0;
+    (void)sscanf(name, "\\Device\\NPF_{%d}", &number);
+    return number;
+}
+
+/* "several": the second cannot be opened, the third breaks when told so. "many": more than there is
+ * room for. */
+static device *list_adapters(void)
+{
+    static char names[N_MANY][32];
+    static char descriptions[N_MANY][32];
+    static device all[N_MANY];
+    int n = told("many") ? N_MANY : N_SEVERAL;
+    for (int i = 0; i < n; i++) {
+        (void)sprintf(names[i], "\\Device\\NPF_{%d}", i);
+        (void)sprintf(descriptions[i], "Adapter %d", i);
+        all[i] = (device){.name = names[i],
+                          .description = descriptions[i],
+                          .next = i + 1 < n ? &all[i + 1] : NULL};
+    }
+    return all;
+}
+
 /* Hangs while there is a file "hang": a service has no other environment than the system's. */
 EXPORT int pcap_findalldevs(device **out, char *error)
 {
@@ -75,7 +103,7 @@ EXPORT int pcap_findalldevs(device **out, char *error)
         Sleep(50);
     }
     ip.sin_addr.s_addr = inet_addr("192.0.2.1");
-    *out = told("no_devices") ? NULL : &only;
+    *out = told("no_devices") ? NULL : told("several") || told("many") ? list_adapters() : &only;
     if (told("findalldevs")) {
         (void)strcpy(error, "told to");
         return -1;
@@ -92,12 +120,14 @@ EXPORT void pcap_freealldevs(device *all)
 
 EXPORT handle *pcap_create(const char *name, char *error)
 {
-    (void)name;
-    if (told("create")) {
+    handle *made = calloc(1, sizeof *made);
+    if (told("create") || made == NULL || (told("several") && number_of(name) == REFUSED)) {
         (void)strcpy(error, "told to");
+        free(made);
         return NULL;
     }
-    return calloc(1, sizeof(handle));
+    made->number = number_of(name);
+    return made;
 }
 
 EXPORT int pcap_set_snaplen(handle *on, int len)
@@ -236,7 +266,7 @@ EXPORT int pcap_next_ex(handle *on, header **head, const unsigned char **bytes)
         fprintf(stderr, "pcap_next_ex before the filter, or where it waits\n");
         abort();
     }
-    if (told("broken")) {
+    if (told("broken") || (told("one_broken") && on->number == BREAKS)) {
         return -1;
     }
     const frame *due = told("silent") ? NULL : frame_due(on);

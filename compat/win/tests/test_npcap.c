@@ -80,12 +80,50 @@ static const row rows[] = {
     {"thread", ADAPTER_IP, TOA_LIVE_NO_THREAD, "thread", -1010, "System Error: begin thread error"},
 };
 
+/* What `changed` told: on the capture's thread. */
+static CRITICAL_SECTION news_lock;
+static char news[16384];
+
+static void on_change(void *context, toa_live_error error, const char *text)
+{
+    char line[600];
+    (void)context;
+    (void)snprintf(line, sizeof line, "%d %s\n", (int)error, text);
+    EnterCriticalSection(&news_lock);
+    (void)strncat(news, line, sizeof news - strlen(news) - 1);
+    LeaveCriticalSection(&news_lock);
+}
+
+static size_t count_news(const char *words)
+{
+    size_t n = 0;
+    EnterCriticalSection(&news_lock);
+    for (const char *at = news; (at = strstr(at, words)) != NULL; at++) {
+        n++;
+    }
+    LeaveCriticalSection(&news_lock);
+    return n;
+}
+
+static void await_news(size_t n, const char *words)
+{
+    for (int i = 0; i < 200 && count_news(words) < n; i++) {
+        Sleep(20);
+    }
+    if (count_news(words) != n) {
+        print_message("%s", news);
+    }
+    assert_int_equal(count_news(words), n);
+}
+
 static toa_live_error start(toa_live **live, const char *interface, char *text, size_t size)
 {
     toa_dialects dialects;
     toa_dialects_default(&dialects);
     const toa_config config = {.dialects = &dialects, .ttl = TOA_TTL_DEFAULT};
-    const toa_live_options options = {.interface = interface, .config = &config, .n_records = 1024};
+    const toa_live_options options = {
+        .interface = interface, .config = &config, .n_records = 1024, .changed = on_change};
+    news[0] = '\0';
     return toa_live_start(live, &options, text, size);
 }
 
@@ -228,6 +266,37 @@ static void test_failure_and_recovery(void **state)
     toa_live_stop(live);
 }
 
+/* Of all adapters, those that are not captured from are told of, each with its reason. */
+static void test_some_of_all(void **state)
+{
+    char text[512];
+    toa_live *live = NULL;
+    (void)state;
+    say_to_fake("several");
+    assert_int_equal(start(&live, "any", text, sizeof text), TOA_LIVE_OK);
+    assert_string_equal(text, "");
+    await_news(1, "13 Adapter 1 (\\Device\\NPF_{1}) is not captured from: "
+                  "\\Device\\NPF_{1} cannot be opened: told to\n");
+    say_to_fake("one_broken");
+    await_news(1, "13 Adapter 2 (\\Device\\NPF_{2}) failed, and is not captured from any more");
+    await_news(1, "until the next start: told to\n");
+    assert_int_equal(toa_live_status(live), TOA_LIVE_OK);
+    await_news(2, "13 ");
+    toa_live_stop(live);
+}
+
+static void test_too_many(void **state)
+{
+    char text[512];
+    toa_live *live = NULL;
+    (void)state;
+    say_to_fake("many");
+    assert_int_equal(start(&live, "any", text, sizeof text), TOA_LIVE_OK);
+    await_news(8, "is not captured from: more than 32 adapters\n");
+    await_news(1, "13 Adapter 39 ");
+    toa_live_stop(live);
+}
+
 static DWORD asked_for(toa_live *live, toa_time wait)
 {
     char client[TOA_ENDPOINT_TEXT];
@@ -325,8 +394,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_functions),         cmocka_unit_test(test_live_errors),
         cmocka_unit_test(test_vendor_errors),     cmocka_unit_test(test_names),
         cmocka_unit_test(test_drops_are_counted), cmocka_unit_test(test_failure_and_recovery),
-        cmocka_unit_test(test_not_late),
+        cmocka_unit_test(test_not_late),          cmocka_unit_test(test_some_of_all),
+        cmocka_unit_test(test_too_many),
     };
+    InitializeCriticalSection(&news_lock);
     const char *which = argc > 1 ? argv[1] : "";
     return strcmp(which, "missing") == 0 ? cmocka_run_group_tests(missing, NULL, NULL)
            : strcmp(which, "late") == 0  ? cmocka_run_group_tests(late, NULL, NULL)

@@ -51,7 +51,8 @@ typedef enum toa_live_error {
     TOA_LIVE_NO_THREAD = 9,    /* the thread cannot be started */
     TOA_LIVE_NO_MEMORY = 10,
     TOA_LIVE_BAD_CONFIG = 11, /* what toa_engine_init refuses */
-    TOA_LIVE_LOST = 12        /* it ran; the interface went down or away, and is waited for */
+    TOA_LIVE_LOST = 12,       /* it ran; the interface went down or away, and is waited for */
+    TOA_LIVE_PART = 13        /* `changed` alone: of all interfaces, one is not captured from */
 } toa_live_error;
 
 /* "no interface has this name or address", static. */
@@ -80,8 +81,9 @@ typedef struct toa_live_options {
     bool promiscuous; /* also what is for other hosts, at a mirror port */
     bool acks; /* segments without data come up too, so that no_option is known at once (see above)
                 */
-    /* Both may be NULL. `frame` gets every frame that came up; `changed` every change of state,
-     * with a line for people, on the capture thread: it may look up, and may not stop. */
+    /* Both may be NULL. `frame` gets every frame that came up; `changed` every change of state, and
+     * each interface that "any" goes on without, with a line for people, on the capture thread: it
+     * may look up, and may not stop. */
     void (*frame)(void *context, const toa_live_frame *frame);
     void (*changed)(void *context, toa_live_error error, const char *text);
     void *context;
