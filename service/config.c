@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_system.h"
+
 /* The defaults that are not the engine's. */
 enum { HELD_DEFAULT = 4096, RECORD_FILES_DEFAULT = 10 };
 #define HELD_MAX            UINT64_C(1048576)
@@ -855,7 +857,7 @@ bool toa_service_config_load(const char *path, const toa_config_maker *flags,
                              toa_service_config *out, char error[TOA_CONFIG_ERROR])
 {
     if (path == NULL) {
-        return toa_config_finish(NULL, flags, out, error);
+        return toa_config_finish(NULL, flags, out, error) && toa_config_on_system(out, error);
     }
     toa_config_maker *file = malloc(sizeof *file);
     char *text = malloc(TOA_CONFIG_FILE_MAX + 1);
@@ -867,7 +869,7 @@ bool toa_service_config_load(const char *path, const toa_config_maker *flags,
         toa_config_begin(file);
         right = read_file(path, text, &len, error) &&
                 toa_config_text(file, path, text, len, error) &&
-                toa_config_finish(file, flags, out, error);
+                toa_config_finish(file, flags, out, error) && toa_config_on_system(out, error);
     }
     free(text);
     free(file);

@@ -99,7 +99,8 @@ bool toa_config_text(toa_config_maker *maker, const char *name, const char *text
 bool toa_config_finish(const toa_config_maker *file, const toa_config_maker *flags,
                        toa_service_config *out, char error[TOA_CONFIG_ERROR]);
 
-/* All of it: reads `path` (NULL: no file) and puts the flags over it. */
+/* All of it: reads `path` (NULL: no file) and puts the flags over it. What this system has not is
+ * wrong (config_system.h). */
 bool toa_service_config_load(const char *path, const toa_config_maker *flags,
                              toa_service_config *out, char error[TOA_CONFIG_ERROR]);
 

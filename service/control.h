@@ -16,7 +16,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#ifndef _WIN32
+#ifdef _WIN32
+#define TOA_CONTROL_PIPES "\\\\.\\pipe\\" /* each path begins so */
+#else
 #include <poll.h>
 #endif
 

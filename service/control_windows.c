@@ -122,13 +122,7 @@ static bool open_all(toa_control *control, const char *path)
 
 toa_control *toa_control_open(const char *path, const char *user, char *error, size_t size)
 {
-    static const char begin[] = "\\\\.\\pipe\\";
     (void)user;
-    if (strncmp(path, begin, sizeof begin - 1) != 0) {
-        (void)snprintf(error, size, "control: %.200s: on Windows it is a pipe (\\\\.\\pipe\\toa)",
-                       path);
-        return NULL;
-    }
     toa_control *control = calloc(1, sizeof *control);
     if (control == NULL) {
         (void)snprintf(error, size, "control: %.200s: out of memory", path);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "closing_windows.h"
 #include "record.h"
 #include "say.h"
 #include "service.h"
@@ -78,15 +79,6 @@ bool toa_serve_reload(void)
         ReleaseSRWLockExclusive(&told.lock);
     }
     return done;
-}
-
-/* All of them mean the end but one: a service is told when anybody logs off. */
-static BOOL WINAPI on_console(DWORD what)
-{
-    if (what != CTRL_LOGOFF_EVENT) {
-        toa_serve_end();
-    }
-    return TRUE;
 }
 
 static void on_wake(void *context)
@@ -228,10 +220,6 @@ static toa_serve_result serve(service *self, toa_serve_watcher *watcher)
         toa_complain("%s", error);
         return TOA_SERVE_BAD_CONFIG;
     }
-    if (self->base.config.user[0] != '\0') { /* it would be silently without effect */
-        toa_complain("User is not there on Windows");
-        return TOA_SERVE_BAD_CONFIG;
-    }
     toa_say_as(self->base.config.log);
     if (!start(self, watcher)) {
         return TOA_SERVE_FAILED;
@@ -253,7 +241,7 @@ toa_serve_result toa_serve_watched(const toa_serve_options *options, toa_serve_w
         free(self);
         return TOA_SERVE_FAILED;
     }
-    (void)SetConsoleCtrlHandler(on_console, TRUE);
+    (void)toa_closing_catch(toa_serve_end);
     self->base.options = options;
     self->base.clock = clock_now;
     self->base.wake = (toa_feed_wake){on_wake, self};

@@ -4,27 +4,27 @@
 
 #include <windows.h>
 
+#include "closing_windows.h"
+
 static HANDLE events[2]; /* the end, a call */
 
-static BOOL WINAPI on_console(DWORD what)
+static void on_end(void)
 {
-    (void)what;
     (void)SetEvent(events[0]);
-    return TRUE;
 }
 
 bool ending_open(void)
 {
     events[0] = CreateEventW(NULL, TRUE, FALSE, NULL);
     events[1] = CreateEventW(NULL, FALSE, FALSE, NULL);
-    bool right = events[0] != NULL && events[1] != NULL && SetConsoleCtrlHandler(on_console, TRUE);
+    bool right = events[0] != NULL && events[1] != NULL && toa_closing_catch(on_end);
     errno = right ? 0 : ENOMEM;
     return right;
 }
 
 void ending_close(void)
 {
-    (void)SetConsoleCtrlHandler(on_console, FALSE);
+    toa_closing_release();
     for (int i = 0; i < 2; i++) {
         if (events[i] != NULL) {
             (void)CloseHandle(events[i]);

@@ -79,7 +79,8 @@ static HANDLE start_worker(const char *program)
     }
     (void)ResetEvent(handles[STARTED]);
     if (len <= 0 || len >= (int)sizeof line ||
-        !CreateProcessA(program, line, NULL, NULL, TRUE, CREATE_NO_WINDOW, NULL, NULL, &how,
+        /* Without a console, which would tell it when somebody logs off, and at a shutdown. */
+        !CreateProcessA(program, line, NULL, NULL, TRUE, DETACHED_PROCESS, NULL, NULL, &how,
                         &worker)) {
         say_between("the process that serves cannot be started (error %lu of Windows)",
                     (unsigned long)GetLastError());

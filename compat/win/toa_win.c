@@ -90,7 +90,7 @@ static void report(DWORD state, int status)
         .dwControlsAccepted =
             state != SERVICE_RUNNING
                 ? 0
-                : SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN | SERVICE_ACCEPT_PARAMCHANGE,
+                : SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_PRESHUTDOWN | SERVICE_ACCEPT_PARAMCHANGE,
         .dwWin32ExitCode = status == STATUS_DONE ? NO_ERROR : ERROR_SERVICE_SPECIFIC_ERROR,
         .dwServiceSpecificExitCode = (DWORD)status,
         .dwWaitHint = 30000,
@@ -98,12 +98,13 @@ static void report(DWORD state, int status)
     (void)SetServiceStatus(manager, &now);
 }
 
+/* The shutdown is told of before anything ends for it, the worker say: it is no failure then. */
 static DWORD WINAPI on_control(DWORD what, DWORD type, void *data, void *context)
 {
     (void)type;
     (void)data;
     (void)context;
-    if (what == SERVICE_CONTROL_STOP || what == SERVICE_CONTROL_SHUTDOWN) {
+    if (what == SERVICE_CONTROL_STOP || what == SERVICE_CONTROL_PRESHUTDOWN) {
         report(SERVICE_STOP_PENDING, STATUS_DONE);
         supervise_end();
         return NO_ERROR;
@@ -133,6 +134,7 @@ static void WINAPI service_main(DWORD n, char **arguments)
 {
     (void)n;
     (void)arguments;
+    (void)FreeConsole(); /* its news are not for services: they have the manager */
     manager = RegisterServiceCtrlHandlerExA(MANAGE_SERVICE, on_control, NULL);
     if (manager != NULL) {
         report(SERVICE_START_PENDING, STATUS_DONE);

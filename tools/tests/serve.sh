@@ -75,6 +75,7 @@ row 'a configuration that is not there is named' 2 err 'no.conf: No such file' "
 row 'the printed configuration is one' 0 out 'Server = any:443' bash -c "\"$toa\" serve -c $scratch/good.conf --check >$scratch/again.conf && \"$toa\" serve -c $scratch/again.conf --check"
 row 'loopback is the default' 0 out 'Listen = 127.0.0.1:9999' "$toa" serve --check
 row 'anything else needs a list' 2 err 'say who may ask' "$toa" serve --listen 0.0.0.0 --check
+row 'a socket that no system takes is refused by the check' 2 err 'the path is too long' "$toa" serve --control "/$(printf '%0120d' 0)" --check
 row 'with a list it listens' 0 out 'Allow = 10.0.0.0/8' "$toa" serve --listen 0.0.0.0 --allow 10.0.0.0/8 --check
 row 'a wrong flag is named' 2 err "--ttl '0'" "$toa" serve --ttl 0
 row 'serve takes no operands' 2 err 'takes no operands' "$toa" serve x

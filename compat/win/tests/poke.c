@@ -1,6 +1,7 @@
 /*
  * What tests under Wine do to programs of others. Numbers are Windows'.
  *   poke stopped SERVICE     what it told the service manager when it stopped
+ *   poke process NAME        its number
  *   poke console PROCESS     whether it has a console
  *   poke tell PROCESS EVENT  tells it an event of the console's, and ends it as its handler
  * returns, as Windows does for all but Ctrl-C and Ctrl-Break
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #include <windows.h>
+
+#include <tlhelp32.h>
 
 static int stopped(const char *name)
 {
@@ -22,6 +25,19 @@ static int stopped(const char *name)
     (void)printf("%lu %lu\n", (unsigned long)now.dwWin32ExitCode,
                  (unsigned long)now.dwServiceSpecificExitCode);
     return now.dwCurrentState == SERVICE_STOPPED ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int number(const char *name)
+{
+    PROCESSENTRY32 one = {.dwSize = sizeof one};
+    HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
+    for (BOOL there = Process32First(all, &one); there; there = Process32Next(all, &one)) {
+        if (strcmp(one.szExeFile, name) == 0) {
+            (void)printf("%lu\n", (unsigned long)one.th32ProcessID);
+            return EXIT_SUCCESS;
+        }
+    }
+    return EXIT_FAILURE;
 }
 
 static int console(DWORD process)
@@ -55,6 +71,9 @@ int main(int argc, char **argv)
     const char *what = argc > 2 ? argv[1] : "";
     if (strcmp(what, "stopped") == 0) {
         return stopped(argv[2]);
+    }
+    if (strcmp(what, "process") == 0) {
+        return number(argv[2]);
     }
     if (strcmp(what, "console") == 0) {
         return console(strtoul(argv[2], NULL, 10));
