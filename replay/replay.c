@@ -55,6 +55,7 @@ static bool settings_copy(toa_settings *to, const toa_settings *from)
 static void on_query(void *context, toa_moment moment, const toa_check_answer *check)
 {
     toa_replay *replay = context;
+    replay->totals.lookups[check->answer.word]++;
     if (replay->sink.query != NULL) {
         replay->sink.query(replay->sink.context, moment, check);
     }

@@ -198,6 +198,9 @@ static void json_event(toa_buffer *out, toa_moment moment, toa_word word, const 
 {
     json_begin(out, toa_word_name(word), moment, &event->fake, &event->server);
     json_mapping(out, mapping);
+    if (mapping->client.version == 0 && mapping->carrier != TOA_CARRIER_NONE) {
+        json_word(out, "carrier", toa_carrier_name((toa_carrier)mapping->carrier));
+    }
     toa_buffer_text(out, "}\n");
 }
 

@@ -131,6 +131,18 @@ for type in 6 7 8 9 10 50 104 105 107 109 117 119 122 127 163 192; do
 done
 row 'a filter works on many link types' 3 out 'learn' "$toa" replay -f 'greater 1' "${links[@]}" $one
 row 'the summary alone is one line' 0 out '{"event":"summary","frames":4,"verdicts":{"pass":3,"learn":1},"mappings":1,"lookups":{}}' "$toa" replay --json --summary $one
+refused_json() { # EVENT CARRIER CAPTURE [OPTION...]
+    local event=$1 carrier=$2 capture=$3
+    shift 3
+    row "JSON says which segment was $event" 0 out "{\"event\":\"$event\"" "$toa" replay --json "$@" "cases/$capture.pcap"
+    row '... its carrier' 0 out "\"server\":\"10.0.0.80:443\",\"carrier\":\"$carrier\"}" "$toa" replay --json "$@" "cases/$capture.pcap"
+}
+refused_json ambiguous syn ambiguous-experiments
+refused_json duplicate ack duplicates --duplicates reject
+refused_json malformed ack options-length-0
+refused_json truncated ack options-cut
+row 'queries in the capture are lookups, as asks are' 0 out '"lookups":{"found":2,"never_seen":1},"queries":2' \
+    "$toa" replay --json --summary --ask 1,10.9.9.9:1 cases/query-found.pcap
 row 'a custom dialect replaces the default ones' 0 out '0 mappings' "$toa" replay --dialect kind=77,len=8,port=2,ip=4 $one
 "$toa" replay cases/showcase.pcap >"$scratch/out" 2>"$scratch/err" && [ ! -s "$scratch/err" ]
 verdict 'nothing goes to stderr when stderr is no terminal' "$([ ! -s "$scratch/err" ] && echo true || echo false)"

@@ -146,7 +146,7 @@ TOA_API const char *toa_replay_error(const toa_replay *replay);
 
 typedef struct toa_replay_totals {
     toa_counters counters;         /* the engine's: frames = sum of verdicts */
-    uint64_t lookups[TOA_N_WORDS]; /* asks by answer */
+    uint64_t lookups[TOA_N_WORDS]; /* the engine's answers to asks, and beside recorded ones */
     uint64_t filtered;             /* records that the filter kept away */
     uint64_t longer;               /* records with captured > original */
     uint64_t wrong_link;           /* records of a link type that cannot be parsed: foreign */
