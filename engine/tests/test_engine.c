@@ -862,6 +862,144 @@ static void test_memory_of_odd_sizes(void **state)
     run_in_guarded(16, next - 1, 0, true);
 }
 
+/* ---- What is nearly a flow ------------------------------------------------------------------- */
+
+/* Flows whose words differ in every half, so that one taken for another, or moved by a bit, shows.
+ */
+static const toa_endpoint fake4 = {
+    .ip = {10, 20, 30, 129}, .port = 40001, .version = 4, .has_port = 1};
+static const toa_endpoint server4 = {
+    .ip = {192, 0, 2, 1}, .port = 443, .version = 4, .has_port = 1};
+static const toa_endpoint fake6 = {.ip = {32, 1, 13, 184, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 140},
+                                   .port = 40001,
+                                   .version = 6,
+                                   .has_port = 1};
+static const toa_endpoint server6 = {
+    .ip = {32, 1, 13, 184, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 33},
+    .port = 443,
+    .version = 6,
+    .has_port = 1};
+
+/* An engine of 16 records, where all flows have the same two buckets. */
+static toa_engine *open_smallest(void *memory, uint64_t key)
+{
+    toa_config config = plain_config();
+    config.hash_key[0] = key * UINT64_C(0x9e3779b97f4a7c15);
+    toa_engine *engine = toa_engine_init(memory, toa_engine_size(1), &config);
+    assert_non_null(engine);
+    return engine;
+}
+
+/* A SYN with a TOA that says 203.0.113.1 and this port. */
+static void learn_between(toa_engine *engine, const toa_endpoint *fake, const toa_endpoint *server,
+                          uint16_t port)
+{
+    uint8_t options[8] = {254, 8, (uint8_t)(port >> 8), (uint8_t)port, 203, 0, 113, 1};
+    toa_segment segment = {.source = *fake,
+                           .destination = *server,
+                           .seq = 1,
+                           .options = toa_options_begin(options, sizeof options, sizeof options),
+                           .flags = TOA_TCP_SYN,
+                           .options_len = sizeof options};
+    assert_int_equal(toa_engine_segment(engine, &segment, 0, NULL), TOA_LEARN);
+}
+
+static void assert_nobody(const toa_engine *engine, const toa_endpoint *fake,
+                          const toa_endpoint *server)
+{
+    toa_answer answer;
+    assert_int_equal(toa_engine_lookup(engine, fake, server, 0, &answer), TOA_NEVER_SEEN);
+    assert_int_equal(answer.mapping.client.version, 0);
+}
+
+/* Asked with any other port of the server, with half of another address, or with none. */
+static void test_a_server_that_is_nearly_the_flows_is_not(void **state)
+{
+    static const uint8_t words[][4] = {{0, 0, 0, 0},        {9, 10, 11, 140},   {58, 60, 62, 66},
+                                       {59, 60, 62, 66},    {14, 143, 143, 16}, {142, 143, 143, 16},
+                                       {142, 143, 143, 144}};
+    static const toa_endpoint unnamed = {.version = 4, .has_port = 1};
+    static const toa_endpoint none = {.version = 0};
+    void *memory = malloc(toa_engine_size(1));
+    toa_engine *engine = open_smallest(memory, 1);
+    toa_endpoint other = server4;
+    toa_answer answer;
+    (void)state;
+    learn_between(engine, &fake4, &server4, 1);
+    for (unsigned port = 0; port <= UINT16_MAX; port++) {
+        other.port = (uint16_t)port;
+        toa_word wanted = port == server4.port ? TOA_FOUND : TOA_NEVER_SEEN;
+        assert_int_equal(toa_engine_lookup(engine, &fake4, &other, 0, &answer), wanted);
+    }
+    engine = open_smallest(memory, 1);
+    learn_between(engine, &fake6, &server6, 1);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        other = server6;
+        memcpy(other.ip + 12, words[i], 4);
+        assert_nobody(engine, &fake6, &other);
+    }
+    engine = open_smallest(memory, 1);
+    learn_between(engine, &fake4, &unnamed, 1);
+    assert_nobody(engine, &fake4, &none);
+    free(memory);
+}
+
+/* Likewise of the client, which goes into the hash: with so many keys, some give both one tag. */
+static void test_a_client_that_is_nearly_the_flows_is_not(void **state)
+{
+    static const uint16_t ports[] = {0,
+                                     40001 >> 1,
+                                     40001 >> 1 | 1 << 15,
+                                     (uint16_t)(40001 << 1),
+                                     (uint16_t)(40001 << 1 | 1),
+                                     10 | 20 << 8};
+    static const uint8_t middle[8] = {9, 10, 11, 140, 29, 30, 31, 33}; /* what stands beside it */
+    toa_endpoint swapped = server4;
+    toa_endpoint wide = fake6;
+    void *memory = malloc(toa_engine_size(1));
+    (void)state;
+    swapped.port = 203; /* the client's first bytes, 203.0 */
+    memcpy(wide.ip + 4, middle, sizeof middle);
+    for (uint64_t key = 0; key < 3000; key++) {
+        toa_engine *engine = open_smallest(memory, key);
+        learn_between(engine, &fake4, &server4, 1);
+        for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+            toa_endpoint other = fake4;
+            other.port = ports[i];
+            assert_nobody(engine, &other, NULL);
+        }
+        assert_nobody(engine, &swapped, NULL);
+        learn_between(engine, &fake6, &server6, 1);
+        assert_nobody(engine, &wide, NULL);
+    }
+    free(memory);
+}
+
+/* Of the records of an engine that had the memory before, none answers. */
+static void test_what_a_former_engine_knew_is_gone(void **state)
+{
+    enum { KEYS = 1000, BEFORE = 16, NOW = 12 };
+    void *memory = malloc(toa_engine_size(1));
+    (void)state;
+    for (uint64_t key = 0; key < KEYS; key++) {
+        toa_engine *engine = open_smallest(memory, key);
+        toa_endpoint fake = fake4;
+        toa_answer answer;
+        for (unsigned i = 0; i < BEFORE; i++) {
+            fake.port = (uint16_t)(i + 1);
+            learn_between(engine, &fake, &server4, 1);
+        }
+        engine = open_smallest(memory, key);
+        for (unsigned i = 0; i < NOW; i++) {
+            fake.port = (uint16_t)(BEFORE - i);
+            learn_between(engine, &fake, &server4, 2);
+            assert_int_equal(toa_engine_lookup(engine, &fake, NULL, 0, &answer), TOA_FOUND);
+            assert_int_equal(answer.mapping.client.port, 2);
+        }
+    }
+    free(memory);
+}
+
 /* ---- The rest -------------------------------------------------------------------------------- */
 
 /* Segments at the end of memory, as many as are said; of more than 32 the rest is not there. */
@@ -976,6 +1114,9 @@ int main(void)
         cmocka_unit_test(test_configurations_that_are_refused),
         cmocka_unit_test(test_memory_needs_no_alignment),
         cmocka_unit_test(test_memory_of_odd_sizes),
+        cmocka_unit_test(test_a_server_that_is_nearly_the_flows_is_not),
+        cmocka_unit_test(test_a_client_that_is_nearly_the_flows_is_not),
+        cmocka_unit_test(test_what_a_former_engine_knew_is_gone),
         cmocka_unit_test(test_no_more_segments_are_expected_than_there_are),
         cmocka_unit_test(test_answers_do_not_depend_on_the_hash_key),
         cmocka_unit_test(test_verdicts_on_frames_without_a_segment),
