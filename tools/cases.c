@@ -58,8 +58,9 @@ static int add_entry(const search *search, FTS *tree, FTSENT *entry)
     case FTS_SLNONE:
         return named ? add_named(search, entry) : add_found(search, entry);
     case FTS_DC:
-        cli_message("toa check: %s: a link back to a directory above it\n", entry->fts_path);
-        return EXIT_UNREADABLE;
+        cli_message("toa check: %s: a link back to a directory above it, not followed\n",
+                    entry->fts_path);
+        return EXIT_DONE;
     case FTS_DNR:
     case FTS_ERR:
     case FTS_NS:

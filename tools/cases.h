@@ -20,8 +20,9 @@ typedef bool case_taker(void *context, const char *path);
 
 /*
  * Hands over every case that `path` means: the file itself, by any name, or all .case files in the
- * directory and below, without hidden ones, in the order of their names' bytes. Returns an exit
- * status; what is not EXIT_DONE was said.
+ * directory and below, without hidden ones, in the order of their names' bytes. A link back to a
+ * directory above it is not followed, which is said. Returns an exit status; what is not EXIT_DONE
+ * was said.
  */
 int cases_find(const char *path, case_taker *take, void *context);
 

@@ -79,14 +79,24 @@ static void *work(void *context)
     }
 }
 
-static void print_result(const char *path, const toa_check_result *result)
+/* For people; standard output may be taken by the XML. */
+static void tell(const check_job *job, toa_buffer *line)
+{
+    if (job->junit != NULL && strcmp(job->junit, JUNIT_STDOUT) == 0) {
+        cli_message("%s", line->failed ? "toa check: out of memory\n" : line->text);
+    } else {
+        cli_write(line->text, line->len);
+        cli_flush();
+    }
+    toa_buffer_free(line);
+}
+
+static void print_result(const check_job *job, const char *path, const toa_check_result *result)
 {
     toa_buffer line = {.text = NULL};
     toa_buffer_format(&line, "%s  %s%s\n", result->status == TOA_CHECK_PASSED ? "ok  " : "FAIL",
                       path, result->blessed ? "" : "  (no record yet: toa check --bless)");
-    cli_write(line.text, line.len);
-    cli_flush();
-    toa_buffer_free(&line);
+    tell(job, &line);
     cli_message("%s", result->messages == NULL ? "toa check: out of memory\n" : result->messages);
 }
 
@@ -99,7 +109,7 @@ static void print_in_order(check_job *job)
             (void)pthread_cond_wait(&job->finished, &job->lock);
         }
         (void)pthread_mutex_unlock(&job->lock);
-        print_result(job->paths[i], &job->results[i]);
+        print_result(job, job->paths[i], &job->results[i]);
     }
 }
 
@@ -125,16 +135,15 @@ static int conclude(const check_job *job)
 {
     int status = EXIT_DONE;
     size_t n_passed = 0;
-    char line[96];
+    toa_buffer line = {.text = NULL};
     for (size_t i = 0; i < job->n_paths; i++) {
         n_passed += job->results[i].status == TOA_CHECK_PASSED;
         if ((int)job->results[i].status > status) {
             status = (int)job->results[i].status;
         }
     }
-    int len =
-        snprintf(line, sizeof line, "%zu passed, %zu failed\n", n_passed, job->n_paths - n_passed);
-    cli_write(line, (size_t)len);
+    toa_buffer_format(&line, "%zu passed, %zu failed\n", n_passed, job->n_paths - n_passed);
+    tell(job, &line);
     if (job->junit != NULL && !junit_write(job->junit, job->paths, job->results, job->n_paths)) {
         cli_message("toa check: %s: cannot be written: %s\n", job->junit, strerror(errno));
         return EXIT_FAILED;

@@ -107,7 +107,8 @@ const cli_option cli_options[] = {
     {"record-files", 0, "N", OFFER_NOTHING, GROUP_OUTPUT, SERVE, "files that are kept; default 10"},
     {"bless", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, CHECK,
      "record below '---' what each frame did, unless an ask is not met"},
-    {"junit", 0, "FILE", OFFER_FILES, GROUP_OUTPUT, CHECK, "write the results as JUnit XML too"},
+    {"junit", 0, "FILE", OFFER_FILES, GROUP_OUTPUT, CHECK,
+     "write the results as JUnit XML too; '-' is standard output"},
 
     {"config", 'c', "FILE", OFFER_FILES, GROUP_RUN, SERVE | DOCTOR,
      "toa_win.conf: its keys, and those that the flags here have"},

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "buffer.h"
 #include "utf8.h"
@@ -44,6 +45,13 @@ static void put_case(toa_buffer *out, const char *path, const toa_check_result *
     toa_buffer_text(out, "\"/>\n  </testcase>\n");
 }
 
+static bool write_file(const char *path, const toa_buffer *xml)
+{
+    FILE *file = fopen(path, "wb");
+    bool right = file != NULL && fwrite(xml->text, 1, xml->len, file) == xml->len;
+    return (file == NULL || fclose(file) == 0) && right;
+}
+
 bool junit_write(const char *path, char *const *cases, const toa_check_result *results, size_t n)
 {
     toa_buffer xml = {.text = NULL};
@@ -63,12 +71,14 @@ bool junit_write(const char *path, char *const *cases, const toa_check_result *r
     }
     toa_buffer_text(&xml, "</testsuite>\n");
 
-    FILE *file = xml.failed ? NULL : fopen(path, "wb");
+    bool right = !xml.failed;
     if (xml.failed) {
         errno = ENOMEM;
+    } else if (strcmp(path, JUNIT_STDOUT) == 0) {
+        right = fwrite(xml.text, 1, xml.len, stdout) == xml.len && fflush(stdout) == 0;
+    } else {
+        right = write_file(path, &xml);
     }
-    bool right = file != NULL && fwrite(xml.text, 1, xml.len, file) == xml.len;
-    right = (file == NULL || fclose(file) == 0) && right;
     toa_buffer_free(&xml);
     return right;
 }

@@ -4,6 +4,9 @@
 
 #include <toa/check.h>
 
+/* The path that is standard output. */
+#define JUNIT_STDOUT "-"
+
 /* False with errno set when the file cannot be written. */
 bool junit_write(const char *path, char *const *cases, const toa_check_result *results, size_t n);
 

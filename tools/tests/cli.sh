@@ -287,6 +287,16 @@ row 'JUnit is written' 1 out '0 passed, 1 failed' "$toa" check --junit "$scratch
 row 'JUnit holds the failure' 0 out '<failure message="' cat "$scratch/j.xml"
 row 'JUnit that cannot be written is no silence' 4 err 'cannot be written' "$toa" check --junit /dev/full cases/carrier-syn.case
 
+row 'JUnit to standard output is all that is there' 1 out '<failure message="' "$toa" check --junit - "$scratch/b"
+python3 -c 'import sys, xml.dom.minidom as xml; xml.parse(sys.argv[1])' "$scratch/out" 2>"$scratch/other"
+verdict '... so that it is XML' "$([ $? -eq 0 ] && echo true || echo false)"
+row '... and people are told elsewhere' 1 err '0 passed, 1 failed' "$toa" check --junit - "$scratch/b"
+row '... which is no silence when it fails' 4 err 'cannot be written' bash -c "\"\$toa\" check --junit - cases/carrier-syn.case >/dev/full"
+
+mkdir -p "$scratch/circle/below" && cp cases/carrier-syn.case cases/carrier-syn.pcap "$scratch/circle/below" && ln -s .. "$scratch/circle/below/a"
+row 'a link back to a directory above hides no case' 0 out '1 passed' "$toa" check "$scratch/circle"
+row '... and is told' 0 err 'below/a: a link back to a directory above it, not followed' "$toa" check "$scratch/circle"
+
 mkdir "$scratch/odd" && cp cases/carrier-syn.case cases/carrier-syn.pcap "$scratch/odd"
 ln -s nothing "$scratch/odd/z.case"
 row 'a link to nothing among cases is no silence' 3 err 'z.case: a link to nothing' "$toa" check "$scratch/odd"
