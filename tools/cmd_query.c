@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "explain.h"
+#include "host_port.h"
 #include "json.h"
 #include "report.h"
 #include "udp.h"
@@ -105,30 +106,13 @@ static int read_options(query_job *job, int argc, char **argv, bool *done)
 
 /* ---- Asking ---------------------------------------------------------------------------------- */
 
-/* Splits "HOST:PORT" and "[IP6]:PORT"; the port may be missing. */
-static bool split(const char *text, char *host, size_t size, const char **port)
-{
-    bool bracketed = text[0] == '[';
-    const char *begin = text + bracketed;
-    size_t len = strcspn(begin, bracketed ? "]" : ":");
-    const char *behind = begin + len + (bracketed && begin[len] == ']');
-    if (len == 0 || len >= size || (bracketed && begin[len] != ']') ||
-        (behind[0] != '\0' && behind[0] != ':')) {
-        return false;
-    }
-    memcpy(host, begin, len);
-    host[len] = '\0';
-    *port = behind[0] == ':' ? behind + 1 : "9999";
-    return strchr(*port, ':') == NULL && **port != '\0';
-}
-
 /* EXIT_DONE; else a message is printed. */
 static int connect_to(const char *service)
 {
     char host[256];
     const char *port = NULL;
     const char *why = NULL;
-    if (!split(service, host, sizeof host, &port)) {
+    if (!host_port_split(service, host, sizeof host, &port)) {
         return cli_wrong_value(command, "server", service,
                                "not HOST:PORT (127.0.0.1:9999, [::1]:9999)");
     }

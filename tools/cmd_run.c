@@ -1,10 +1,13 @@
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "host_port.h"
 #include "reach.h"
 #include "settings.h"
 
@@ -34,11 +37,53 @@ static passed table[] = {
     {"log", "LOG", false, ""},
 };
 
+/* The address of a service, which may be a name: of several an IPv4 one, as the default is. */
+static const char *look_up(const char *service, char text[TOA_ENDPOINT_TEXT])
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV};
+    char host[256];
+    const char *port = NULL;
+    struct addrinfo *found = NULL;
+    toa_endpoint endpoint = {.has_port = 1};
+    if (!host_port_split(service, host, sizeof host, &port)) {
+        return "not HOST:PORT (127.0.0.1:9999, [::1]:9999)";
+    }
+    int wrong = getaddrinfo(host, port, &hints, &found);
+    if (wrong != 0) {
+        return gai_strerror(wrong);
+    }
+    for (const struct addrinfo *one = found; one != NULL && endpoint.version != 4;
+         one = one->ai_next) {
+        if (one->ai_family == AF_INET) {
+            const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)one->ai_addr;
+            endpoint.version = 4;
+            endpoint.port = ntohs(v4->sin_port);
+            memcpy(endpoint.ip, &v4->sin_addr, 4);
+        } else if (one->ai_family == AF_INET6 && endpoint.version == 0) {
+            const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)one->ai_addr;
+            endpoint.version = 6;
+            endpoint.port = ntohs(v6->sin6_port);
+            memcpy(endpoint.ip, &v6->sin6_addr, 16);
+        }
+    }
+    freeaddrinfo(found);
+    (void)toa_endpoint_format(&endpoint, text);
+    return NULL;
+}
+
 static const char *set_option(run_job *job, const cli_option *option, const char *value)
 {
     if (strcmp(option->name, "library") == 0) {
         job->library = value;
         return NULL;
+    }
+    char service[TOA_ENDPOINT_TEXT];
+    if (strcmp(option->name, "server") == 0) {
+        const char *wrong = look_up(value, service);
+        if (wrong != NULL) {
+            return wrong;
+        }
+        value = service;
     }
     value = option->argument == NULL ? "1" : value;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -125,11 +170,12 @@ static int start(const run_job *job, char **program)
                     job->library == NULL ? library : job->library, strerror(errno));
         return EXIT_FAILED;
     }
-    if (!reach_find(program[0], path, sizeof path)) {
-        cli_message("toa run: %s: no such program\n", program[0]);
+    const char *wrong = reach_find(program[0], path, sizeof path);
+    if (wrong != NULL) {
+        cli_message("toa run: %s: %s\n", program[0], wrong);
         return EXIT_FAILED;
     }
-    const char *wrong = reach_wrong(path);
+    wrong = reach_wrong(path);
     if (wrong != NULL) {
         cli_message("toa run: %s: %s\n", path, wrong);
         return EXIT_USAGE;

@@ -1,8 +1,10 @@
 #include "reach.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,28 +56,40 @@ static bool read_at(image file, uint64_t offset, void *out, size_t len)
     return true;
 }
 
-static bool is_executable(const char *path)
+static const char no_such[] = "no such program";
+
+static const char *wrong_file(const char *path)
 {
     struct stat info;
-    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
+    if (stat(path, &info) != 0) {
+        return errno == EACCES ? "in a directory that may not be searched" : no_such;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return S_ISDIR(info.st_mode) ? "a directory" : "not a file";
+    }
+    return access(path, X_OK) == 0 ? NULL : "not executable";
 }
 
-bool reach_find(const char *name, char *path, size_t size)
+const char *reach_find(const char *name, char *path, size_t size)
 {
     const char *list = getenv("PATH");
+    const char *first = NULL; /* that was wrong with one of this name */
     if (strchr(name, '/') != NULL) {
-        return snprintf(path, size, "%s", name) < (int)size && is_executable(path);
+        return snprintf(path, size, "%s", name) < (int)size ? wrong_file(path) : no_such;
     }
     list = list == NULL ? "/usr/local/bin:/usr/bin:/bin" : list;
     for (;; list++) {
         size_t len = strcspn(list, ":");
-        int written = snprintf(path, size, "%.*s/%s", (int)len, len == 0 ? "." : list, name);
-        if (written < (int)size && is_executable(path)) {
-            return true;
+        int written =
+            snprintf(path, size, "%.*s/%s", len == 0 ? 1 : (int)len, len == 0 ? "." : list, name);
+        const char *wrong = written < (int)size ? wrong_file(path) : no_such;
+        if (wrong == NULL) {
+            return NULL;
         }
+        first = first == NULL && wrong != no_such ? wrong : first;
         list += len;
         if (*list == '\0') {
-            return false;
+            return first == NULL ? no_such : first;
         }
     }
 }
@@ -157,7 +171,7 @@ static bool interpreter_of(image file, char *path, size_t size)
     const char *first = strtok_r(line + 2, " \t", &rest);
     const char *second = strtok_r(NULL, " \t", &rest);
     if (first != NULL && strcmp(first, "/usr/bin/env") == 0 && second != NULL && *second != '-') {
-        return reach_find(second, path, size);
+        return reach_find(second, path, size) == NULL;
     }
     return first != NULL && snprintf(path, size, "%s", first) < (int)size;
 }

@@ -2,11 +2,10 @@
 #ifndef TOA_REACH_H
 #define TOA_REACH_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-/* Where a program is, as execvp() finds it. False: nowhere. */
-bool reach_find(const char *name, char *path, size_t size);
+/* Where a program is, as execvp() finds it. NULL; or why it cannot be started, static. */
+const char *reach_find(const char *name, char *path, size_t size);
 
 /*
  * NULL: it can be reached; or why not, static. A script is judged by its interpreter. What cannot

@@ -27,6 +27,10 @@ row() { # SENTENCE STATUS STREAM TEXT COMMAND...
 row 'help is help' 0 out 'usage: toa run' "$toa" run --help
 row 'a program must be named' 2 err 'no program named' "$toa" run --log
 row 'a program that is not there is named' 4 err 'no-such: no such program' "$toa" run no-such
+row '... as what it is: a directory' 4 err '/tmp: a directory' "$toa" run /tmp
+touch text && chmod 644 text
+row '... not executable' 4 err './text: not executable' "$toa" run ./text
+row '... where PATH has it too' 4 err 'toa run: text: not executable' env PATH="$scratch:/no-such" "$toa" run text
 row 'the status is the program'"'"'s' 7 out '' "$toa" run sh -c 'exit 7'
 row 'what stands behind the program is its own' 0 out '--log --help' "$toa" run echo --log --help
 row '... with -- too' 0 out '--log' "$toa" run -- echo --log
@@ -38,7 +42,10 @@ row 'a library before it stays' 0 out 'libtoa-preload.so:/other.so' env LD_PRELO
 row 'a broken pipe ends the program as without it' 0 out 'SigIgn:	0000000000000000' "$toa" run grep SigIgn /proc/self/status
 row 'a wrong source is wrong' 2 err "--sources 'daemon': there are syn and service" "$toa" run --sources daemon true
 row '... and one that stands twice' 2 err "--sources 'syn,syn': each source stands once" "$toa" run --sources syn,syn true
-row 'a wrong service is wrong' 2 err "--server 'x'" "$toa" run --server x true
+row 'a service may have a name' 0 out 'TOA_PRELOAD_SERVICE=127.0.0.1:9998' "$toa" run --server localhost:9998 env
+row '... and the port that is usual' 0 out 'TOA_PRELOAD_SERVICE=[::1]:9999' "$toa" run --server '[::1]' env
+row 'a wrong service is wrong' 2 err "--server 'x:': not HOST:PORT" "$toa" run --server x: true
+row '... and a port that is none' 2 err "--server 'localhost:http'" "$toa" run --server localhost:http true
 row 'a wrong prefix is wrong' 2 err '--trust' "$toa" run --trust 10.1.2.3/8 true
 row 'a library that is not there is named' 4 err 'no-such.so' "$toa" run --library no-such.so true
 row 'wrong variables leave the program alone' 0 err 'TOA_PRELOAD_WAIT: ' env TOA_PRELOAD_WAIT=x "$toa" run true
