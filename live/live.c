@@ -479,8 +479,15 @@ static void *copy_of(const void *bytes, size_t n, size_t size)
     return copy;
 }
 
+/* The caller's stays: runs repeat. Else one that strangers, who choose the traffic, do not know. */
+static bool choose_key(const toa_config *config, uint64_t key[2])
+{
+    memcpy(key, config->hash_key, sizeof config->hash_key);
+    return key[0] != 0 || key[1] != 0 || toa_live_random(key, sizeof config->hash_key);
+}
+
 /* Copies all that the options point to, and makes the engine. */
-static bool copy_options(state *own, const toa_live_options *options)
+static bool copy_options(state *own, const toa_live_options *options, const uint64_t key[2])
 {
     const toa_config *config = options->config;
     size_t n_records = options->n_records == 0 ? TOA_RECORDS_DEFAULT : options->n_records;
@@ -505,9 +512,7 @@ static bool copy_options(state *own, const toa_live_options *options)
     if (own->options.buffer_size == 0) {
         own->options.buffer_size = TOA_LIVE_BUFFER_DEFAULT;
     }
-    if (config->hash_key[0] == 0 && config->hash_key[1] == 0) {
-        (void)toa_live_random(own->config.hash_key, sizeof own->config.hash_key);
-    }
+    memcpy(own->config.hash_key, key, sizeof own->config.hash_key);
     own->engine = toa_engine_init(own->memory, memory_size, &own->config);
     return own->engine != NULL;
 }
@@ -609,9 +614,13 @@ toa_live_error toa_live_start(toa_live **live, const toa_live_options *options, 
         return fail(TOA_LIVE_BAD_CONFIG, text, size,
                     "the configuration needs an interface, dialects, and a ttl above 0");
     }
+    uint64_t key[2];
+    if (!choose_key(options->config, key)) {
+        return fail(TOA_LIVE_NO_MEMORY, text, size, "the system gives no random numbers");
+    }
     toa_live *made = calloc(1, sizeof *made);
     state *own = calloc(1, sizeof *own);
-    if (made == NULL || own == NULL || !copy_options(own, options)) {
+    if (made == NULL || own == NULL || !copy_options(own, options, key)) {
         free(made);
         if (own != NULL) {
             free_state(own);

@@ -128,10 +128,14 @@ void toa_feed_changed(toa_feed *feed, toa_core *core)
 /* ---- Starting and ending --------------------------------------------------------------------- */
 
 static bool start_stories(toa_feed *feed, const toa_capture_config *config,
-                          const toa_dialects *dialects, uint64_t hash_key)
+                          const toa_dialects *dialects)
 {
+    uint64_t hash_key = 0;
     size_t n = (size_t)(config->n_records / 8);
     n = n < STORIES_MIN ? STORIES_MIN : n > STORIES_MAX ? STORIES_MAX : n;
+    if (!toa_live_random(&hash_key, sizeof hash_key)) {
+        return false;
+    }
     feed->stories = toa_stories_new(n, hash_key, dialects);
     feed->open_tunnels = config->open_tunnels;
     return feed->stories != NULL;
@@ -143,12 +147,8 @@ static toa_live_error start_live(toa_feed *feed, const toa_capture_config *confi
     toa_dialects dialects;
     toa_config_dialects(config, &dialects);
     toa_config engine = toa_config_engine(config, &dialects);
-    if (!toa_live_random(engine.hash_key, sizeof engine.hash_key)) {
-        (void)snprintf(error, TOA_CONFIG_ERROR, "no random numbers");
-        return TOA_LIVE_NO_MEMORY;
-    }
-    if (stories && !start_stories(feed, config, &dialects, engine.hash_key[0])) {
-        (void)snprintf(error, TOA_CONFIG_ERROR, "out of memory");
+    if (stories && !start_stories(feed, config, &dialects)) {
+        (void)snprintf(error, TOA_CONFIG_ERROR, "out of memory, or of random numbers");
         return TOA_LIVE_NO_MEMORY;
     }
     const toa_live_options options = {

@@ -235,10 +235,6 @@ static int capture(capture_job *job)
     toa_dialects dialects;
     toa_config_dialects(&job->config.capture, &dialects);
     toa_config engine = toa_config_engine(&job->config.capture, &dialects);
-    if (!toa_live_random(engine.hash_key, sizeof engine.hash_key)) {
-        cli_message("toa capture: no random numbers\n");
-        return EXIT_FAILED;
-    }
     const toa_live_options live_options = {
         .interface = job->config.capture.interface,
         .config = &engine,

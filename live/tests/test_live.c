@@ -13,20 +13,26 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <errno.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <toa/live.h>
 
+#include "../../engine/state.h"
 #include "../../parser/tests/frame.h"
 #include "namespace.h"
 
@@ -214,6 +220,53 @@ static void without_the_right_it_says_how_to_get_it(void **state)
         fprintf(stderr, "*** SKIPPED: no other user to become ***\n");
         skip();
     }
+    assert_int_equal(status, 0);
+}
+
+/* A key that somebody who chooses the traffic knows would let him fill one bucket. */
+static void every_capture_has_a_hash_key_of_its_own(void **state)
+{
+    toa_live *one = start("inside", NULL);
+    toa_live *another = start("inside", NULL);
+    const uint64_t *keys[] = {toa_live_engine(one)->table.hash_key,
+                              toa_live_engine(another)->table.hash_key};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(keys[0][i] != keys[1][i]);
+        assert_true(keys[i][0] != 0 && keys[i][1] != 0 && keys[i][0] != keys[i][1]);
+    }
+    toa_live_stop(one);
+    toa_live_stop(another);
+}
+
+/* From here on, getrandom() is not there. */
+static bool take_random_away(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getrandom, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static void without_random_numbers_nothing_starts(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        toa_live *live = NULL;
+        char text[512] = "";
+        toa_live_error error =
+            take_random_away() ? try_start(&live, "inside", NULL, text, sizeof text) : TOA_LIVE_OK;
+        fprintf(stderr, "  %s\n", text);
+        _exit(error == TOA_LIVE_NO_MEMORY && strstr(text, "random") != NULL ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
 }
 
@@ -660,6 +713,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PAIR(a_capture_that_cannot_start_says_why),
         WITH_PAIR(without_the_right_it_says_how_to_get_it),
+        WITH_PAIR(every_capture_has_a_hash_key_of_its_own),
+        WITH_PAIR(without_random_numbers_nothing_starts),
         WITH_PAIR(a_thousand_starts_and_stops_leave_nothing),
         WITH_PAIR(frames_of_every_layer_are_found),
         WITH_PAIR(tall_stacks_of_headers_are_captured_whole),
