@@ -689,6 +689,51 @@ static void test_datagram(void **state)
     }
 }
 
+/* ---- The longest chain ------------------------------------------------------------------------
+ */
+
+enum { CHAIN = 14 + 40, HEADER = 8, SEGMENT = 20, CHAIN_MAX = (ROOM - CHAIN - SEGMENT) / HEADER };
+
+/* Ethernet, IPv6, n headers of 8 bytes with destination options, and a SYN; or, without `end`, one
+ * header more, whose next is not there. */
+static size_t build_chain(uint8_t *bytes, size_t n, bool end)
+{
+    enum { DESTINATION = 60, TCP = 6, AT_LENGTH = 18, AT_NEXT = 20 };
+    size_t payload_len = n * HEADER + (end ? SEGMENT : 0);
+    memset(bytes, 0, CHAIN + payload_len);
+    memcpy(bytes + 12, (const uint8_t[]){0x86, 0xdd, 0x60}, 3);
+    bytes[AT_LENGTH] = (uint8_t)(payload_len >> 8);
+    bytes[AT_LENGTH + 1] = (uint8_t)payload_len;
+    bytes[AT_NEXT] = n == 0 ? TCP : DESTINATION;
+    for (size_t i = 0; i < n; i++) {
+        bytes[CHAIN + i * HEADER] = end && i + 1 == n ? TCP : DESTINATION;
+    }
+    if (end) {
+        bytes[CHAIN + n * HEADER + 12] = SEGMENT / 4 << 4;
+        bytes[CHAIN + n * HEADER + 13] = TOA_TCP_SYN;
+    }
+    return CHAIN + payload_len;
+}
+
+/* A chain of extension headers has no greatest depth: it ends where the frame does, for each header
+ * takes 8 bytes. */
+static void test_a_chain_ends_with_the_frame(void **state)
+{
+    static uint8_t bytes[ROOM];
+    static const size_t depths[] = {0, 1, 8, 9, 64, 65, 255, 256, 1000, CHAIN_MAX};
+    toa_segment segment;
+    (void)state;
+    for (size_t i = 0; i < sizeof depths / sizeof depths[0]; i++) {
+        size_t len = build_chain(bytes, depths[i], true);
+        assert_int_equal(parse_guarded(bytes, len, 1, CLOSED, &segment), TOA_FOUND);
+        assert_int_equal(segment.flags, TOA_TCP_SYN);
+        assert_int_equal(parse_guarded(bytes, len - 1, 1, CLOSED, &segment), TOA_TRUNCATED);
+        len = build_chain(bytes, depths[i] + 1, false);
+        assert_int_equal(parse_guarded(bytes, len, 1, CLOSED, &segment), TOA_MALFORMED);
+        assert_int_equal(parse_guarded(bytes, len - 1, 1, CLOSED, &segment), TOA_TRUNCATED);
+    }
+}
+
 /* ---- Against the slow reader ----------------------------------------------------------------- */
 
 static void compare(const uint8_t *bytes, size_t len, int link)
@@ -734,10 +779,15 @@ static void test_changed_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found),    cmocka_unit_test(test_found_cut),
-        cmocka_unit_test(test_other),    cmocka_unit_test(test_links),
-        cmocka_unit_test(test_reader),   cmocka_unit_test(test_captured),
-        cmocka_unit_test(test_datagram), cmocka_unit_test(test_changed_bytes),
+        cmocka_unit_test(test_found),
+        cmocka_unit_test(test_found_cut),
+        cmocka_unit_test(test_other),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_reader),
+        cmocka_unit_test(test_captured),
+        cmocka_unit_test(test_datagram),
+        cmocka_unit_test(test_changed_bytes),
+        cmocka_unit_test(test_a_chain_ends_with_the_frame),
     };
     return cmocka_run_group_tests(tests, open_room, close_room);
 }
