@@ -99,6 +99,13 @@ answers("behind some that did not wait for theirs", 200, OLD, UP, GET + b"\r\n")
 several = [connect() for _ in range(12)]
 for one in reversed(several):
     one.sendall(GET + b"\r\n")
+with connect() as silent:
+    silent.sendall(GET)
+    begin = time.monotonic()
+    late = talk(GET + b"\r\n")
+    took = time.monotonic() - begin
+row("who comes behind a silent one waits for him, and is answered", bool(re.search(UP, late)) and took < PATIENCE + 3,
+    late + b" %f" % took)
 row("those that come at once have their turn", all(re.search(UP, read_all(one)) for one in several), b"")
 
 print(f"{n_passed} passed, {n_failed} failed")
