@@ -84,6 +84,63 @@ static void bash_command(FILE *out, const cli_command *command)
     (void)fputs("' ;;\n", out);
 }
 
+static const char bash_programs[] =
+    "_toa_programs() { # BEGINNING: what PATH has; compgen -c has functions and words of the shell "
+    "too\n"
+    "    local IFS=: directory file\n"
+    "    for directory in $PATH; do\n"
+    "        for file in \"$directory/$1\"*; do\n"
+    "            [[ ! -f $file || ! -x $file ]] || printf '%s\\n' \"${file##*/}\"\n"
+    "        done\n"
+    "    done\n"
+    "}\n\n"
+    "_toa_program() { # COMMAND: where the program stands that it starts; false: not before this "
+    "word\n"
+    "    local at=2 option\n"
+    "    while ((at < COMP_CWORD)) && [[ ${COMP_WORDS[at]} == -* ]]; do\n"
+    "        option=${COMP_WORDS[at++]}\n"
+    "        [[ $option != -- ]] || break\n"
+    "        [[ ${COMP_WORDS[at]} != = ]] || ((at++))\n"
+    "        ! _toa_value \"$1\" \"$option\" || ((at++))\n"
+    "    done\n"
+    "    ((at < COMP_CWORD)) && echo \"$at\"\n"
+    "}\n\n";
+
+static const char bash_toa[] =
+    "_toa() {\n"
+    "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
+    "    local command=${COMP_WORDS[1]} offer='' options='' flags=(-W) program\n"
+    "    if [[ $word == = ]]; then # --option=\n"
+    "        word=\n"
+    "    elif [[ $before == = ]]; then\n"
+    "        before=${COMP_WORDS[COMP_CWORD - 2]}\n"
+    "    fi\n"
+    "    _toa_command \"$command\"\n"
+    "    if ((COMP_CWORD == 1)); then\n"
+    "        offer=$_toa_commands\n"
+    "    elif [[ $offer == @programs ]] && program=$(_toa_program \"$command\"); then\n"
+    "        if declare -F _command_offset >/dev/null; then # of bash-completion\n"
+    "            _command_offset \"$program\"\n"
+    "            return\n"
+    "        fi\n"
+    "        offer=@files\n"
+    "    elif ! _toa_value \"$command\" \"$before\"; then\n"
+    "        [[ $word != -* || $before == -- ]] || offer=$options\n"
+    "    fi\n"
+    "    case $offer in\n"
+    "    @files) flags=(-f) ;;\n"
+    "    @directories) flags=(-d) ;;\n"
+    "    @programs) [[ $word == */* ]] && flags=(-f) || flags=(-d -W \"$(_toa_programs "
+    "\"$word\")\") "
+    ";;\n"
+    "    @interfaces) flags=(-W \"any $(cd /sys/class/net 2>/dev/null && echo *)\") ;;\n"
+    "    *) flags=(-W \"$offer\") ;;\n"
+    "    esac\n"
+    "    [[ ${flags[0]} == -W ]] || compopt -o filenames 2>/dev/null\n"
+    "    mapfile -t COMPREPLY < <(compgen \"${flags[@]}\" -- \"$word\")\n"
+    "}\n"
+    "complete -F _toa toa\n";
+
 void pages_bash(FILE *out)
 {
     (void)fputs("# bash completion of toa; made by tools/pages_shell.c from tools/commands.c\n"
@@ -98,34 +155,9 @@ void pages_bash(FILE *out)
     for_each_command(out, bash_command);
     (void)fputs("    esac\n}\n\n_toa_commands='", out);
     for_each_command(out, put_name);
-    (void)fputs(
-        " --help --version'\n\n"
-        "_toa() {\n"
-        "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
-        "    local command=${COMP_WORDS[1]} offer='' options='' flags=(-W)\n"
-        "    if [[ $word == = ]]; then # --option=\n"
-        "        word=\n"
-        "    elif [[ $before == = ]]; then\n"
-        "        before=${COMP_WORDS[COMP_CWORD - 2]}\n"
-        "    fi\n"
-        "    if ((COMP_CWORD == 1)); then\n"
-        "        offer=$_toa_commands\n"
-        "    elif ! _toa_value \"$command\" \"$before\"; then\n"
-        "        _toa_command \"$command\"\n"
-        "        [[ $word != -* ]] || offer=$options\n"
-        "    fi\n"
-        "    case $offer in\n"
-        "    @files) flags=(-f) ;;\n"
-        "    @directories) flags=(-d) ;;\n"
-        "    @programs) flags=(-c -f) ;;\n"
-        "    @interfaces) flags=(-W \"any $(cd /sys/class/net 2>/dev/null && echo *)\") ;;\n"
-        "    *) flags=(-W \"$offer\") ;;\n"
-        "    esac\n"
-        "    [[ ${flags[0]} == -W ]] || compopt -o filenames 2>/dev/null\n"
-        "    mapfile -t COMPREPLY < <(compgen \"${flags[@]}\" -- \"$word\")\n"
-        "}\n"
-        "complete -F _toa toa\n",
-        out);
+    (void)fputs(" --help --version'\n\n", out);
+    (void)fputs(bash_programs, out);
+    (void)fputs(bash_toa, out);
 }
 
 /* ---- zsh ------------------------------------------------------------------------------------- */
@@ -186,9 +218,12 @@ static void zsh_name(FILE *out, const cli_command *command)
 
 static void zsh_command(FILE *out, const cli_command *command)
 {
-    (void)fprintf(out, "    %s)\n        _arguments", command->name);
+    bool starts = is(command->offer, OFFER_PROGRAMS);
+    (void)fprintf(out, "    %s)\n        _arguments -S%s", command->name, starts ? " -A '-*'" : "");
     for_each_option(out, command, zsh_option);
-    if (!is(command->offer, OFFER_NOTHING)) {
+    if (starts) {
+        (void)fputs(" \\\n            '*::program:_toa_program'", out);
+    } else if (!is(command->offer, OFFER_NOTHING)) {
         (void)fputs(" \\\n            '*", out);
         zsh_value(out, command->operands, command->offer);
         (void)fputs("'", out);
@@ -200,6 +235,10 @@ void pages_zsh(FILE *out)
 {
     (void)fputs("#compdef toa\n"
                 "# zsh completion of toa; made by tools/pages_shell.c from tools/commands.c\n"
+                "_toa_program() { # and behind it what is its own\n"
+                "    if [[ $words[1] == -- ]]; then shift words; ((CURRENT--)); fi\n"
+                "    if ((CURRENT == 1)); then _command_names -e; else _normal; fi\n"
+                "}\n"
                 "_toa() {\n"
                 "    if ((CURRENT == 2)); then\n"
                 "        local -a commands=(\n",
@@ -219,14 +258,27 @@ void pages_zsh(FILE *out)
 
 /* ---- fish ------------------------------------------------------------------------------------ */
 
+static void fish_taker(FILE *out, const cli_command *command, const cli_option *option)
+{
+    (void)command;
+    if (option->argument != NULL) {
+        (void)fprintf(out, " --%s", option->name);
+    }
+}
+
+/* Whether the program that the command starts is named before. */
+static void fish_named(FILE *out, const cli_command *command, const char *whether)
+{
+    (void)fprintf(out, "; and %s__toa_program", whether);
+    for_each_option(out, command, fish_taker);
+}
+
 static void fish_offer(FILE *out, const char *offer)
 {
     if (is(offer, OFFER_FILES)) {
         (void)fputs(" -r -F", out);
     } else if (is(offer, OFFER_DIRECTORIES)) {
         (void)fputs(" -x -a '(__fish_complete_directories)'", out);
-    } else if (is(offer, OFFER_PROGRAMS)) {
-        (void)fputs(" -x -a '(__fish_complete_subcommand)'", out);
     } else if (is(offer, OFFER_INTERFACES)) {
         (void)fputs(" -x -a 'any (path basename /sys/class/net/*)'", out);
     } else {
@@ -236,8 +288,11 @@ static void fish_offer(FILE *out, const char *offer)
 
 static void fish_option(FILE *out, const cli_command *command, const cli_option *option)
 {
-    (void)fprintf(out, "complete -c toa -n '__fish_seen_subcommand_from %s' -l %s", command->name,
-                  option->name);
+    (void)fprintf(out, "complete -c toa -n '__fish_seen_subcommand_from %s", command->name);
+    if (is(command->offer, OFFER_PROGRAMS)) {
+        fish_named(out, command, "not ");
+    }
+    (void)fprintf(out, "' -l %s", option->name);
     if (option->letter != 0) {
         (void)fprintf(out, " -s %c", option->letter);
     }
@@ -249,6 +304,20 @@ static void fish_option(FILE *out, const cli_command *command, const cli_option 
     (void)fputs("'\n", out);
 }
 
+/* What PATH has, and files; behind it what is offered for that program. */
+static void fish_program(FILE *out, const cli_command *command)
+{
+    (void)fprintf(out, "complete -c toa -n '__fish_seen_subcommand_from %s", command->name);
+    fish_named(out, command, "not ");
+    (void)fputs("' -F -a '(path basename (path filter -fx -- $PATH/*))'\n", out);
+    (void)fprintf(out, "complete -c toa -n '__fish_seen_subcommand_from %s", command->name);
+    fish_named(out, command, "");
+    /* "-": fish looks for long options of its own before it. */
+    (void)fputs("' -x -a '(__fish_complete_subcommand --fcs-skip=2 -", out);
+    for_each_option(out, command, fish_taker);
+    (void)fputs(")'\n", out);
+}
+
 static void fish_command(FILE *out, const cli_command *command)
 {
     (void)fprintf(out, "complete -c toa -n __fish_use_subcommand -a %s -d '", command->name);
@@ -258,6 +327,8 @@ static void fish_command(FILE *out, const cli_command *command)
     if (is(command->offer, OFFER_FILES)) {
         (void)fprintf(out, "complete -c toa -n '__fish_seen_subcommand_from %s' -F\n",
                       command->name);
+    } else if (is(command->offer, OFFER_PROGRAMS)) {
+        fish_program(out, command);
     } else if (!is(command->offer, OFFER_NOTHING)) {
         (void)fprintf(out, "complete -c toa -n '__fish_seen_subcommand_from %s'", command->name);
         fish_offer(out, command->offer);
@@ -268,7 +339,17 @@ static void fish_command(FILE *out, const cli_command *command)
 void pages_fish(FILE *out)
 {
     (void)fputs("# fish completion of toa; made by tools/pages_shell.c from tools/commands.c\n"
-                "complete -c toa -f\n",
+                "complete -c toa -f\n"
+                "function __toa_program # OPTIONS with a value: whether a program is named before\n"
+                "    set -l words (commandline -opc)[3..]\n"
+                "    while string match -q -- '-*' $words[1]\n"
+                "        set -l option $words[1]\n"
+                "        set -e words[1]\n"
+                "        test $option != --; or break\n"
+                "        contains -- $option $argv; and set -e words[1]\n"
+                "    end\n"
+                "    set -q words[1]\n"
+                "end\n",
                 out);
     for_each_command(out, fish_command);
 }

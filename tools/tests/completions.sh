@@ -8,6 +8,7 @@ toa=$(realpath "$2")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/a-directory" && touch "$scratch/a.pcap" && cd "$scratch" || exit 1
+mkdir bin && printf '#!/bin/sh\n' >bin/nginx-like && chmod +x bin/nginx-like && export PATH=$PATH:$scratch/bin
 n_passed=0
 n_failed=0
 
@@ -68,6 +69,13 @@ for shell in bash zsh fish; do
     row '... and behind its letter' $shell a.pcap -- toa serve -r a.
     row 'an interface is offered where one goes' $shell lo -- toa serve --interface l
     row 'nothing is offered where nothing is known' $shell ^a.pcap ^--json -- toa replay --ttl ''
+    row 'a program is offered where one goes' $shell nginx-like ^if ^while ^_toa ^--log -- toa run -- ngi
+    row '... and nothing that the shell alone knows' $shell ^if ^_toa ^export -- toa run -- ''
+    row '... behind the options of toa' $shell nginx-like ^--log -- toa run --log --sources syn ngi
+    row 'those are offered before it' $shell --sources --log ^-c -- toa run --log --
+    row '... and not behind it' $shell ^--log ^--sources -- toa run -- nginx-like --
+    row '... without -- too' $shell ^--log ^--sources -- toa run --sources syn nginx-like --
+    row 'what stands behind it may be a file' $shell a.pcap -- toa run --log nginx-like a.
 done
 row 'a value may stand behind =' bash reject ^last -- toa replay --duplicates = re
 row 'a directory alone is offered where one goes' bash a-directory ^a.pcap -- toa serve --record a
