@@ -12,7 +12,8 @@
 /*
  * The page of a subcommand, in mdoc. `part` is what was written by hand (examples and the like),
  * NULL if there is nothing: it goes behind EXIT STATUS, or around it when a line of it is ".Sh EXIT
- * STATUS", which is then filled in. `date` is the page's, as "November 22, 2026".
+ * STATUS", which is then filled in unless it says something itself. `date` is the page's, as
+ * "November 22, 2026".
  */
 void pages_command(FILE *out, const cli_command *command, const char *date, const char *part);
 

@@ -143,7 +143,7 @@ static void put_see_also(FILE *out, const cli_command *self)
     (void)fputs("\n", out);
 }
 
-/* What was written by hand, with the statuses where it wants them, or first. */
+/* What was written by hand, with the statuses where it wants them, or first, or its own. */
 static void put_rest(FILE *out, const char *part, const cli_command *self)
 {
     static const char mark[] = ".Sh EXIT STATUS\n";
@@ -153,7 +153,11 @@ static void put_rest(FILE *out, const char *part, const cli_command *self)
         (void)fwrite(behind, 1, (size_t)(marked - behind), out);
         behind = marked + sizeof mark - 1;
     }
-    put_statuses(out);
+    if (marked == NULL || strncmp(behind, ".Sh", 3) == 0) {
+        put_statuses(out);
+    } else {
+        (void)fputs(mark, out);
+    }
     (void)fputs(behind, out);
     if (strstr(behind, ".Sh SEE ALSO") == NULL) {
         put_see_also(out, self);
