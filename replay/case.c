@@ -345,6 +345,9 @@ bool toa_case_parse(const char *name, const char *text, size_t len, toa_case *ou
     toa_case made = {.capture = NULL};
     case_reader reader = {.name = name, .text = text, .len = len, .made = &made, .error = error};
     toa_settings_init(&made.settings);
+    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+        reader.at = 3; /* a byte order mark */
+    }
     if (!read_case(&reader)) {
         toa_case_free(&made);
         return false;

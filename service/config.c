@@ -70,11 +70,13 @@ static const char *copy_text(span value, char *out, size_t size)
     return NULL;
 }
 
-static const char *parse_number(span value, uint64_t min, uint64_t max, uint64_t *out)
+/* `wrong` is what is returned when it is not one from `min` to `max`. */
+static const char *parse_number(span value, uint64_t min, uint64_t max, uint64_t *out,
+                                const char *wrong)
 {
     uint64_t number = 0;
     if (toa_number_parse(value.at, value.len, max, &number) != NULL || number < min) {
-        return "too small, too large, or not a whole number";
+        return wrong;
     }
     *out = number;
     return NULL;
@@ -146,8 +148,10 @@ static const char *add_range(toa_config_maker *maker, span value)
 static const char *set_cache(toa_config_maker *maker, span value)
 {
     uint64_t seconds = 0;
-    if (parse_number(value, 1, 65535, &seconds) != NULL) {
-        return "not a whole number of seconds from 1 to 65535";
+    const char *wrong =
+        parse_number(value, 1, 65535, &seconds, "not a whole number of seconds from 1 to 65535");
+    if (wrong != NULL) {
+        return wrong;
     }
     maker->made.capture.ttl = (toa_time)seconds * TOA_SECOND;
     return NULL;
@@ -311,17 +315,20 @@ static const char *set_decap(toa_config_maker *maker, span value)
 
 static const char *set_records(toa_config_maker *maker, span value)
 {
-    return parse_number(value, 1, RECORDS_MAX, &maker->made.capture.n_records);
+    return parse_number(value, 1, RECORDS_MAX, &maker->made.capture.n_records,
+                        "not a whole number from 1 to 4294967296");
 }
 
 static const char *set_buffer(toa_config_maker *maker, span value)
 {
-    return parse_number(value, 65536, UINT64_C(1) << 30, &maker->made.capture.buffer_size);
+    return parse_number(value, 65536, UINT64_C(1) << 30, &maker->made.capture.buffer_size,
+                        "not a whole number of bytes from 65536 to 1073741824");
 }
 
 static const char *set_held(toa_config_maker *maker, span value)
 {
-    return parse_number(value, 0, HELD_MAX, &maker->made.n_held);
+    return parse_number(value, 0, HELD_MAX, &maker->made.n_held,
+                        "not a whole number from 0 to 1048576");
 }
 
 static const char *set_user(toa_config_maker *maker, span value)
@@ -359,12 +366,14 @@ static const char *set_record_dir(toa_config_maker *maker, span value)
 
 static const char *set_record_size(toa_config_maker *maker, span value)
 {
-    return parse_number(value, RECORD_SIZE_MIN, RECORD_SIZE_MAX, &maker->made.record.size);
+    return parse_number(value, RECORD_SIZE_MIN, RECORD_SIZE_MAX, &maker->made.record.size,
+                        "not a whole number of bytes from 65536 to 1099511627776");
 }
 
 static const char *set_record_files(toa_config_maker *maker, span value)
 {
-    return parse_number(value, 1, RECORD_FILES_MAX, &maker->made.record.files);
+    return parse_number(value, 1, RECORD_FILES_MAX, &maker->made.record.files,
+                        "not a whole number from 1 to 100000");
 }
 
 /* ---- The table ------------------------------------------------------------------------------- */

@@ -45,6 +45,11 @@ const char *toa_privileges_user(const char *user)
     return user[0] != '\0' ? user : has_nobody() ? "nobody" : "root";
 }
 
+bool toa_privileges_known(const char *user)
+{
+    return user[0] == '\0' || getpwnam(user) != NULL;
+}
+
 static bool wrong(char *error, size_t size, const char *what, const char *why)
 {
     (void)snprintf(error, size, "cannot give up privileges: %s: %s", what, why);

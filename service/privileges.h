@@ -10,6 +10,9 @@
  */
 const char *toa_privileges_user(const char *user);
 
+/* Whether there is such a user; "" is no matter. */
+bool toa_privileges_known(const char *user);
+
 /*
  * Changes to the user, when started as root, and gives all capabilities away; with `capture`,
  * CAP_NET_RAW alone is kept, which opening the interface anew takes. Nothing can be gained back,

@@ -13,6 +13,11 @@ const char *toa_privileges_user(const char *user)
     return "";
 }
 
+bool toa_privileges_known(const char *user)
+{
+    return user[0] == '\0';
+}
+
 bool toa_privileges_drop(const char *user, bool capture, char *error, size_t size)
 {
     (void)capture;

@@ -113,7 +113,8 @@ static const char *set_option(capture_job *job, const char *name, const char *va
     if (strcmp(name, "write") == 0) {
         job->write_path = value;
     } else if (strcmp(name, "count") == 0) {
-        return toa_number_parse(value, strlen(value), UINT64_MAX, &job->count);
+        const char *wrong = toa_number_parse(value, strlen(value), UINT64_MAX, &job->count);
+        return wrong == NULL && job->count == 0 ? "not a number above 0" : wrong;
     } else if (strcmp(name, "json") == 0) {
         job->form = TOA_REPORT_JSON;
     } else if (strcmp(name, "summary") == 0) {

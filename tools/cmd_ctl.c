@@ -1,3 +1,4 @@
+#include <toa/engine.h>
 #include <toa/text.h>
 
 #include <string.h>
@@ -54,6 +55,17 @@ static const char *set_option(ctl_job *job, const char *name, const char *value)
     return wrong;
 }
 
+/* "10.0.1.7:40001", or with the server behind ">". */
+static bool is_flow(const char *text)
+{
+    const char *behind = strchr(text, '>');
+    size_t len = behind == NULL ? strlen(text) : (size_t)(behind - text);
+    toa_endpoint endpoint;
+    return toa_endpoint_parse(text, len, &endpoint) == NULL &&
+           (behind == NULL ||
+            toa_endpoint_parse(behind + 1, strlen(behind + 1), &endpoint) == NULL);
+}
+
 static int check(const ctl_job *job)
 {
     for (size_t i = 0; i < sizeof asks / sizeof asks[0]; i++) {
@@ -65,8 +77,13 @@ static int check(const ctl_job *job)
                                                       : "takes no operands behind the first");
         }
         if ((job->json && !asks[i].json) || (job->all && !asks[i].all) ||
-            (job->module && !asks[i].module) || (job->listen.version != 0 && !asks[i].listen)) {
+            (job->module && !asks[i].module) || (job->listen.version != 0 && !asks[i].listen) ||
+            (job->user[0] != '\0' && job->listen.version == 0)) {
             return cli_wrong(command, "an option does not go with what is asked for");
+        }
+        if (job->operand != NULL && !is_flow(job->operand)) {
+            return cli_wrong_value(command, "explain", job->operand,
+                                   "not IP:PORT or IP:PORT>IP:PORT");
         }
         return job->json && job->module ? cli_wrong(command, "--json or --module, not both")
                                         : EXIT_DONE;
@@ -115,6 +132,20 @@ static int export(const ctl_job *job)
     return exporter_run(&job->listen, job->socket_path);
 }
 
+/* Whether an explanation's first line ends with the reason why there is no client. */
+static bool is_unknown(const toa_buffer *answer)
+{
+    size_t len = strcspn(answer->text, "\n");
+    bool found = false;
+    for (unsigned word = 0; word < TOA_N_WORDS && !found; word++) {
+        const char *name = toa_word_name((toa_word)word);
+        size_t name_len = strlen(name);
+        found = word != TOA_FOUND && len > name_len && answer->text[len - name_len - 1] == ' ' &&
+                memcmp(answer->text + len - name_len, name, name_len) == 0;
+    }
+    return found;
+}
+
 static int ask(const ctl_job *job)
 {
     toa_buffer line = {.text = NULL};
@@ -128,9 +159,12 @@ static int ask(const ctl_job *job)
     } else {
         cli_message("toa ctl: %s\n", answer.text);
     }
+    int status = !done                                         ? EXIT_FAILED
+                 : job->operand != NULL && is_unknown(&answer) ? EXIT_UNMET
+                                                               : EXIT_DONE;
     toa_buffer_free(&line);
     toa_buffer_free(&answer);
-    return done ? EXIT_DONE : EXIT_FAILED;
+    return status;
 }
 
 int ctl_run(int argc, char **argv)

@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "config.h"
 #include "loop.h"
+#include "privileges.h"
 #include "progress.h"
 
 static const cli_command *const command = &cli_commands[COMMAND_SERVE];
@@ -19,6 +20,7 @@ typedef struct serve_job {
     size_t n_reads;
     toa_time at;
     bool has_at;
+    bool has_interface;
     bool check;
 } serve_job;
 
@@ -37,6 +39,7 @@ static const char *set_option(serve_job *job, const char *name, const char *valu
         }
         job->reads[job->n_reads++] = value;
     } else {
+        job->has_interface = job->has_interface || strcmp(name, "interface") == 0;
         return toa_config_flag(&job->flags, name, value);
     }
     return NULL;
@@ -63,6 +66,9 @@ static int read_options(serve_job *job, int argc, char **argv, bool *done)
     }
     if (job->has_at && job->n_reads == 0) {
         return cli_wrong(command, "--at goes with --read");
+    }
+    if (job->has_interface && job->n_reads != 0) {
+        return cli_wrong(command, "--interface or --read, not both");
     }
     return EXIT_DONE;
 }
@@ -171,6 +177,10 @@ static int start(serve_job *job)
     char error[TOA_CONFIG_ERROR];
     if (!toa_service_config_load(job->config_path, &job->flags, &config, error)) {
         cli_message("toa serve: %s\n", error);
+        return EXIT_USAGE;
+    }
+    if (job->check && !toa_privileges_known(config.user)) {
+        cli_message("toa serve: user: '%s': no such user\n", config.user);
         return EXIT_USAGE;
     }
     if (job->check) {

@@ -203,7 +203,11 @@ static void test_what_is_wrong(void **state)
         {"an IPv6 address and nobody named", ONE "Listen=[::]:1\n", "[::]:1 is not loopback"},
         {"the same address twice", ONE "Listen=127.0.0.1:1 127.0.0.1:1\n", "is there twice"},
         {"hold that is none", ONE "Hold=long\n", "hold is connection or ttl"},
-        {"files that are too small", ONE "RecordSize=1\n", "too small"},
+        {"too many files", ONE "RecordFiles=100001\n", "from 1 to 100000"},
+        {"no records", ONE "Records=0\n", "from 1 to 4294967296"},
+        {"too small a ring", ONE "Buffer=65535\n", "from 65536 to 1073741824"},
+        {"too many that wait", ONE "Held=1048577\n", "from 0 to 1048576"},
+        {"files that are too small", ONE "RecordSize=1\n", "from 65536 to 1099511627776"},
         {"an empty name", ONE "User=\n", "needs a value"},
         {"an empty list of our own", ONE "Trust=\n", "t.conf:2: Trust: needs a value"},
     };

@@ -243,6 +243,9 @@ decides '... or changed it' plant-by-a-second-syn '5 10.0.1.7:40001' 'conflict (
 decides 'what expired was taught last' showcase '30 10.0.1.7:40002' '254 data (decided by frame 12 at 0.357850000: repeat)'
 decides '... or closed, if that counts' showcase '30 10.0.1.7:40002' '254 data (decided by frame 14 at 0.557670000: close)' 'hold connection'
 printf 'capture %s/cases/table-syn-flood.pcap\nsource x\nrecords 16\nask 0 10.9.9.9:1 pending\n' "$corpus" >"$scratch/refused.case"
+printf '\xef\xbb\xbf' | cat - cases/showcase.case >"$scratch/showcase.case"
+cp cases/showcase.pcap "$scratch"
+row 'a byte order mark before a case is no matter' 0 out '1 passed' "$toa" check "$scratch/showcase.case"
 row 'a failing case whose table was too small says so' 1 err 'flows were pushed out: raise `records`' "$toa" check "$scratch/refused.case"
 row '... and that more records may not help' 1 err '(one fake endpoint keeps 16 flows at most)' "$toa" check "$scratch/refused.case"
 row '... replay says it, too' 0 out 'flows without mapping pushed out (--records; one fake endpoint keeps 16 flows at most): 25' \

@@ -78,11 +78,14 @@ row 'who is who' 0 '^10.0.1.8:40103>10.0.0.80:443 = 203.0.113.130:51999 254 data
 row 'and nobody else' 0 '^9$' bash -c "'$toa' ctl -s '$scratch/s' mappings | wc -l"
 row 'all flows, with the reason' 0 '^10.0.1.8:40102>10.0.0.80:443 no_option 4.096623000$' "${ctl[@]}" mappings --all
 row 'mappings as JSON' 0 '"fake":"10.0.1.7:40003".*"vip":"198.51.100.80:443","result":"found"' "${ctl[@]}" mappings --json
-row 'one connection is explained' 0 '^10.0.1.8:40102: no_option$' "${ctl[@]}" explain 10.0.1.8:40102
-row 'and what to do' 0 '^to do: There was room for the option of an IPv4 client' "${ctl[@]}" explain '10.0.1.8:40102>10.0.0.80:443'
-row 'of a file no segments are kept' 0 '^segments: of a file none are kept' "${ctl[@]}" explain 10.0.1.8:40102
-row 'one that nobody saw, too' 0 '^meaning: No SYN of this connection was seen.$' "${ctl[@]}" explain 10.9.9.9:9
-row 'what is no endpoint is said' 4 'explain: ' "${ctl[@]}" explain 10.0.1.8
+row 'one that has a client is explained' 0 '^10.0.1.8:40103: 203.0.113.130:51999, by option 254 on the data$' "${ctl[@]}" explain 10.0.1.8:40103
+row 'one connection is explained' 1 '^10.0.1.8:40102: no_option$' "${ctl[@]}" explain 10.0.1.8:40102
+row 'and what to do' 1 '^to do: There was room for the option of an IPv4 client' "${ctl[@]}" explain '10.0.1.8:40102>10.0.0.80:443'
+row 'of a file no segments are kept' 1 '^segments: of a file none are kept' "${ctl[@]}" explain 10.0.1.8:40102
+row 'one that nobody saw, too' 1 '^meaning: No SYN of this connection was seen.$' "${ctl[@]}" explain 10.9.9.9:9
+row 'what is no endpoint is said' 2 "explain.*'10.0.1.8': not IP:PORT" "${ctl[@]}" explain 10.0.1.8
+row 'nor is a server without a port' 2 'not IP:PORT' "${ctl[@]}" explain '10.0.1.8:40102>10.0.0.80'
+row 'a user is for the exporter' 2 'does not go with' "${ctl[@]}" stats --user nobody
 row 'explain needs one' 2 'one endpoint' "${ctl[@]}" explain
 row 'what comes from a file is not flushed' 4 'comes from a file' "${ctl[@]}" flush
 row 'reload' 0 '^reloaded$' "${ctl[@]}" reload
@@ -209,9 +212,11 @@ for _ in {1..200}; do
     sleep 0.05
 done
 eval "$(grep '^toa ctl' lines)"
+status=$?
 kill %1
+exit $status
 SH
-row 'the README tells of a service, and asks it' 0 '^10.0.1.8:40102: no_option$' \
+row 'the README tells of a service, and asks it' 1 '^10.0.1.8:40102: no_option$' \
     env -C "$scratch" program="$toa" bash -m readme.sh
 
 printf '%d passed, %d failed\n' "$n_passed" "$n_failed"

@@ -292,6 +292,7 @@ row 'a count ends it' 0 '^0$' echo $?
 row 'and its summary' 0 '^3 frames: ' cat daemon.out
 daemon=
 row 'an interface that is not there' 2 'no-such0' timeout 20 "$toa" capture -i no-such0
+row 'a count is above 0' 2 'not a number above 0' timeout 20 "$toa" capture -i lo -c 0
 row 'an interface must be named' 2 'no interface named' "$toa" capture
 row 'a file that cannot be written' 4 'no/such/file' "$toa" capture -i lo -w no/such/file
 row 'without rights it says so' 4 'CAP_NET_RAW|root|permi' setpriv --bounding-set=-net_raw --inh-caps=-net_raw "$toa" capture -i lo

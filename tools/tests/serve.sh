@@ -80,6 +80,8 @@ row 'with a list it listens' 0 out 'Allow = 10.0.0.0/8' "$toa" serve --listen 0.
 row 'a wrong flag is named' 2 err "--ttl '0'" "$toa" serve --ttl 0
 row 'serve takes no operands' 2 err 'takes no operands' "$toa" serve x
 row 'a time goes with a capture' 2 err '--at goes with --read' "$toa" serve --at 1
+row 'an interface goes without a capture' 2 err 'not both' "$toa" serve --read cases/showcase.pcap -i lo
+row 'a check knows the user' 2 err "'nosuchuser': no such user" "$toa" serve --user nosuchuser --check
 row 'a capture that is not there' 3 err 'no.pcap' "$toa" serve --read no.pcap
 row 'a capture that is cut' 3 err 'capture-cut.pcap: byte' "$toa" serve --read cases-failing/capture-cut.pcap
 row 'a record needs a live capture' 2 err 'not with --read' "$toa" serve --read cases/showcase.pcap --record "$scratch/r"
