@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "addresses_windows.h"
+#include "describe_windows.h"
 #include "say.h"
 
 enum { SPACE = TOA_DATAGRAM_MAX + 1, RECEIVE_BUFFER = 4 * 1024 * 1024 };
@@ -134,25 +135,13 @@ static bool is_wildcard(const toa_endpoint *at)
     return memcmp(at->ip, zeros, sizeof zeros) == 0;
 }
 
-/* The system's sentence, without the end of its line. */
-static void describe(int code, char *out, size_t size)
-{
-    DWORD len = FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL,
-                               (DWORD)code, MAKELANGID(LANG_ENGLISH, SUBLANG_ENGLISH_US), out,
-                               (DWORD)size, NULL);
-    while (len != 0 && (out[len - 1] == '\n' || out[len - 1] == '\r' || out[len - 1] == '.')) {
-        len--;
-    }
-    out[len] = '\0';
-}
-
 static bool fail(char error[TOA_SOCKET_ERROR], const toa_endpoint *at, int code)
 {
     char text[TOA_ENDPOINT_TEXT];
-    char why[128] = "";
+    char why[128];
     (void)toa_endpoint_format(at, text);
-    describe(code, why, sizeof why);
-    (void)snprintf(error, TOA_SOCKET_ERROR, "cannot listen on %s: %s (%d)", text, why, code);
+    (void)snprintf(error, TOA_SOCKET_ERROR, "cannot listen on %s: %s", text,
+                   toa_describe(code, why, sizeof why));
     return false;
 }
 

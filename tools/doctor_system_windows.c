@@ -5,18 +5,15 @@
 
 #include <windows.h>
 
+#include "beside_windows.h"
+
 const char doctor_interfaces[] = "ipconfig /all";
 
 const char *doctor_config_default(void)
 {
-    static char path[MAX_PATH];
-    DWORD len = GetModuleFileNameA(NULL, path, sizeof path);
-    char *slash = len == 0 || len >= sizeof path ? NULL : strrchr(path, '\\');
-    if (slash == NULL || (size_t)(slash + 1 - path) + sizeof DOCTOR_CONFIG_DEFAULT > sizeof path) {
-        return NULL;
-    }
-    (void)strcpy(slash + 1, DOCTOR_CONFIG_DEFAULT);
-    return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES ? path : NULL;
+    bool there =
+        toa_go_beside() && GetFileAttributesA(DOCTOR_CONFIG_DEFAULT) != INVALID_FILE_ATTRIBUTES;
+    return there ? DOCTOR_CONFIG_DEFAULT : NULL;
 }
 
 /* Whether this program runs as administrator, by Windows' own word for it. */

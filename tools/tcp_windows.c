@@ -3,9 +3,9 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
-#include <stdio.h>
 #include <string.h>
 
+#include "describe_windows.h"
 #include "ending.h"
 
 enum { NO_ROOM_MS = 100 };
@@ -18,7 +18,7 @@ static ULONGLONG until;
 /* In the words that Linux has for them, where that is known. */
 static const char *describe(int code)
 {
-    static char text[64];
+    static char text[128];
     switch (code) {
     case WSAEADDRINUSE:
     case WSAEACCES: /* by somebody who shares it with nobody */
@@ -26,8 +26,7 @@ static const char *describe(int code)
     case WSAEADDRNOTAVAIL:
         return "Cannot assign requested address";
     default:
-        (void)snprintf(text, sizeof text, "error %d of Winsock", code);
-        return text;
+        return toa_describe(code, text, sizeof text);
     }
 }
 

@@ -3,14 +3,14 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
-#include <stdio.h>
+#include "describe_windows.h"
 
 static SOCKET service = INVALID_SOCKET;
 
 /* In the words that Linux has for them, where that is known. */
 static const char *describe(int code)
 {
-    static char text[64];
+    static char text[128];
     switch (code) {
     case WSAECONNREFUSED:
     case WSAECONNRESET: /* what Windows makes of ICMP's answer to a datagram */
@@ -20,8 +20,7 @@ static const char *describe(int code)
     case WSAEHOSTUNREACH:
         return "No route to host";
     default:
-        (void)snprintf(text, sizeof text, "error %d of Winsock", code);
-        return text;
+        return toa_describe(code, text, sizeof text);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 #include <windows.h>
 
@@ -66,17 +67,17 @@ static BOOL restart_after_failures(SC_HANDLE service)
 
 static int install(SC_HANDLE manager)
 {
-    char program[MAX_PATH];
-    char line[MAX_PATH + 16];
-    DWORD len = GetModuleFileNameA(NULL, program, MAX_PATH);
+    wchar_t program[MAX_PATH];
+    wchar_t line[MAX_PATH + 16];
+    DWORD len = GetModuleFileNameW(NULL, program, MAX_PATH);
     if (len == 0 || len >= MAX_PATH) {
         return fail("install");
     }
-    (void)snprintf(line, sizeof line, "\"%s\" service", program);
+    (void)swprintf(line, sizeof line / sizeof line[0], L"\"%ls\" service", program);
     SC_HANDLE service =
-        CreateServiceA(manager, MANAGE_SERVICE, "TOA: real client addresses", SERVICE_ALL_ACCESS,
-                       SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL, line,
-                       NULL, NULL, NULL, NULL, NULL);
+        CreateServiceW(manager, L"" MANAGE_SERVICE, L"TOA: real client addresses",
+                       SERVICE_ALL_ACCESS, SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START,
+                       SERVICE_ERROR_NORMAL, line, NULL, NULL, NULL, NULL, NULL);
     if (service == NULL) {
         return fail("install");
     }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 #include <windows.h>
 
@@ -67,20 +68,20 @@ __attribute__((format(printf, 1, 2))) static void say_between(const char *format
 }
 
 /* NULL: it cannot be started, and that was said. */
-static HANDLE start_worker(const char *program)
+static HANDLE start_worker(const wchar_t *program)
 {
-    char line[MAX_PATH + 128];
-    STARTUPINFOA how = {.cb = sizeof how};
+    wchar_t line[MAX_PATH + 128];
+    const size_t size = sizeof line / sizeof line[0];
+    STARTUPINFOW how = {.cb = sizeof how};
     PROCESS_INFORMATION worker;
-    int len = snprintf(line, sizeof line, "\"%s\" worker ", program);
-    for (int i = 0; i < N_HANDLES && len > 0 && len < (int)sizeof line; i++) {
-        len += snprintf(line + len, sizeof line - (size_t)len, "%s%" PRIxPTR, i == 0 ? "" : ",",
-                        (uintptr_t)handles[i]);
+    size_t len = (size_t)swprintf(line, size, L"\"%ls\" worker ", program);
+    for (int i = 0; i < N_HANDLES; i++) { /* there is room: a path has less than MAX_PATH */
+        len += (size_t)swprintf(line + len, size - len, L"%ls%llx", i == 0 ? L"" : L",",
+                                (unsigned long long)(uintptr_t)handles[i]);
     }
     (void)ResetEvent(handles[STARTED]);
-    if (len <= 0 || len >= (int)sizeof line ||
-        /* Without a console, which would tell it when somebody logs off, and at a shutdown. */
-        !CreateProcessA(program, line, NULL, NULL, TRUE, DETACHED_PROCESS, NULL, NULL, &how,
+    /* Without a console, which would tell it when somebody logs off, and at a shutdown. */
+    if (!CreateProcessW(program, line, NULL, NULL, TRUE, DETACHED_PROCESS, NULL, NULL, &how,
                         &worker)) {
         say_between("the process that serves cannot be started (error %lu of Windows)",
                     (unsigned long)GetLastError());
@@ -129,7 +130,7 @@ static DWORD pause_behind(int status, size_t n_failures)
     return delay * 1000;
 }
 
-int supervise(const char *program, const char *log, void (*started)(void))
+int supervise(const wchar_t *program, const char *log, void (*started)(void))
 {
     size_t n_failures = 0;
     bool served = false;

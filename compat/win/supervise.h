@@ -9,6 +9,7 @@
 #define TOA_WIN_SUPERVISE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* ---- The process that the service manager knows -------------------------------------------- */
 
@@ -16,7 +17,7 @@
  * one serves. Messages go to the file `log`, between workers. Returns a status of status.h: of the
  * first worker, when that does not come to serve; STATUS_DONE when it was told to end, however the
  * worker did. */
-int supervise(const char *program, const char *log, void (*started)(void));
+int supervise(const wchar_t *program, const char *log, void (*started)(void));
 
 /* From any other thread: ends it; has the worker read its configuration anew, and returns whether
  * that was done. */

@@ -9,6 +9,7 @@
 
 #include <windows.h>
 
+#include "beside_windows.h"
 #include "loop_windows.h"
 #include "manage.h"
 #include "say.h"
@@ -16,26 +17,11 @@
 #include "status.h"
 #include "supervise.h"
 
-/* ---- What lies beside the program ------------------------------------------------------------ */
+/* Beside the program: a service would look in System32. */
+#define CONFIGURATION "toa_win.conf"
+#define LOG           "toa_win.log"
 
-static bool beside(const char *name, char out[MAX_PATH])
-{
-    DWORD len = GetModuleFileNameA(NULL, out, MAX_PATH);
-    char *slash = len == 0 || len >= MAX_PATH ? NULL : strrchr(out, '\\');
-    if (slash == NULL || (size_t)(slash + 1 - out) + strlen(name) >= MAX_PATH) {
-        return false;
-    }
-    (void)strcpy(slash + 1, name);
-    return true;
-}
-
-/* What toa_win.conf names without a whole path lies beside the program, too: a service would look
- * in System32. */
-static bool go_beside(void)
-{
-    char directory[MAX_PATH];
-    return beside("", directory) && SetCurrentDirectoryA(directory);
-}
+static const char no_directory[] = "the program's own directory has too long a name";
 
 static int status_of(toa_serve_result result, const toa_serve_watcher *watcher)
 {
@@ -58,21 +44,19 @@ static int status_of(toa_serve_result result, const toa_serve_watcher *watcher)
 /* The whole daemon. */
 static int serve(bool console, void (*started)(void *context))
 {
-    char configuration[MAX_PATH];
-    char log[MAX_PATH];
     toa_config_maker flags;
     toa_serve_watcher watcher = {.started = started};
     toa_config_begin(&flags);
-    if (!beside("toa_win.conf", configuration) || !beside("toa_win.log", log) || !go_beside()) {
-        toa_say("the program's own directory has too long a name, or is not to be had");
+    if (!toa_go_beside()) {
+        toa_say("%s", no_directory);
         return STATUS_CONFIGURATION;
     }
-    if (!toa_say_to(log, console)) {
-        toa_say("%s cannot be written", log);
+    if (!toa_say_to(LOG, console)) {
+        toa_say("%s cannot be written now", LOG);
     }
     toa_say("toa_win " TOA_VERSION " begins: process %lu, watched by %lu",
             (unsigned long)GetCurrentProcessId(), supervise_watcher());
-    const toa_serve_options options = {configuration, &flags, NULL};
+    const toa_serve_options options = {CONFIGURATION, &flags, NULL};
     int status = status_of(toa_serve_watched(&options, &watcher), &watcher);
     toa_say("toa_win ends with status %d: %s", status, status_text(status));
     return status;
@@ -122,12 +106,10 @@ static void on_started(void)
 
 static int watch_over_workers(void)
 {
-    char program[MAX_PATH];
-    char log[MAX_PATH];
-    DWORD len = GetModuleFileNameA(NULL, program, MAX_PATH);
-    return len == 0 || len >= MAX_PATH || !beside("toa_win.log", log)
-               ? STATUS_CONFIGURATION
-               : supervise(program, log, on_started);
+    wchar_t program[MAX_PATH];
+    DWORD len = GetModuleFileNameW(NULL, program, MAX_PATH);
+    return len == 0 || len >= MAX_PATH || !toa_go_beside() ? STATUS_CONFIGURATION
+                                                           : supervise(program, LOG, on_started);
 }
 
 static void WINAPI service_main(DWORD n, char **arguments)
@@ -147,7 +129,15 @@ static int run_service(void)
 {
     char name[] = MANAGE_SERVICE;
     const SERVICE_TABLE_ENTRYA table[] = {{name, service_main}, {NULL, NULL}};
-    return StartServiceCtrlDispatcherA(table) ? STATUS_DONE : STATUS_MANAGER;
+    if (StartServiceCtrlDispatcherA(table)) {
+        return STATUS_DONE;
+    }
+    (void)fprintf(
+        stderr,
+        "toa_win service: that is for the service manager, which did not call (error %lu of "
+        "Windows); you want: toa_win start\n",
+        (unsigned long)GetLastError());
+    return STATUS_MANAGER;
 }
 
 /* ---- Commands -------------------------------------------------------------------------------- */
@@ -177,13 +167,12 @@ static int usage(FILE *to, int status)
 /* What would be refused is said here, where somebody reads it; the service is not asked then. */
 static bool may_reload(void)
 {
-    char path[MAX_PATH];
-    char error[TOA_CONFIG_ERROR] = "the program's own directory has too long a name";
+    char error[TOA_CONFIG_ERROR];
     toa_config_maker flags;
     toa_service_config config;
     toa_config_begin(&flags);
-    bool right =
-        beside("toa_win.conf", path) && toa_service_config_load(path, &flags, &config, error);
+    (void)snprintf(error, sizeof error, "%s", no_directory);
+    bool right = toa_go_beside() && toa_service_config_load(CONFIGURATION, &flags, &config, error);
     if (!right) {
         (void)fprintf(stderr,
                       "toa_win reload: %s\ntoa_win reload: not done, the old "
