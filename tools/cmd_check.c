@@ -20,7 +20,8 @@ typedef struct check_job {
     toa_check_options check;
     const char *junit;
     uint64_t n_threads;
-    char **paths; /* of cases */
+    char *refused; /* an operand that is wrong */
+    char **paths;  /* of cases */
     size_t n_paths;
     toa_check_result *results;
     atomic_size_t next; /* case to be taken */
@@ -151,6 +152,18 @@ static int conclude(const check_job *job)
     return status;
 }
 
+/* A run that has come to no case: an older report must not stand for it. */
+static void report_nothing(const check_job *job, int status)
+{
+    static char why[] = "no case was run; standard error says why";
+    static char itself[] = "toa check";
+    char *name = job->refused != NULL ? job->refused : itself;
+    const toa_check_result result = {.status = (toa_check_status)status, .messages = why};
+    if (!junit_write(job->junit, &name, &result, 1)) {
+        cli_message("toa check: %s: cannot be written: %s\n", job->junit, strerror(errno));
+    }
+}
+
 /* ---- Options --------------------------------------------------------------------------------- */
 
 static const char *set_option(check_job *job, const cli_option *option, const char *value)
@@ -185,11 +198,13 @@ static int read_options(check_job *job, int argc, char **argv, bool *done)
         return found == CLI_WRONG ? EXIT_USAGE : EXIT_DONE;
     }
     if (call.operands == argc) {
+        job->junit = NULL; /* perhaps the case was taken for it */
         return cli_wrong(command, "no case named");
     }
     int status = EXIT_DONE;
     for (int i = call.operands; i < argc && status == EXIT_DONE; i++) {
         status = add_operand(job, argv[i]);
+        job->refused = status == EXIT_DONE ? NULL : argv[i];
     }
     return status;
 }
@@ -211,6 +226,9 @@ int check_run(int argc, char **argv)
             (void)run_cases(&job);
             status = conclude(&job);
         }
+    }
+    if (status != EXIT_DONE && job.results == NULL && job.junit != NULL) {
+        report_nothing(&job, status);
     }
     for (size_t i = 0; i < job.n_paths; i++) {
         if (job.results != NULL) {

@@ -290,6 +290,15 @@ row 'JUnit is written' 1 out '0 passed, 1 failed' "$toa" check --junit "$scratch
 row 'JUnit holds the failure' 0 out '<failure message="' cat "$scratch/j.xml"
 row 'JUnit that cannot be written is no silence' 4 err 'cannot be written' "$toa" check --junit /dev/full cases/carrier-syn.case
 
+"$toa" check --junit "$scratch/old.xml" cases/carrier-syn.case >/dev/null
+row 'a path that is wrong runs no case' 3 err 'nonexist' "$toa" check --junit "$scratch/old.xml" cases/carrier-syn.case nonexist
+row '... and leaves no older report' 0 out 'name="nonexist">' cat "$scratch/old.xml"
+row '... but one with an error' 0 out 'tests="1" failures="0" errors="1"' cat "$scratch/old.xml"
+"$toa" check --junit "$scratch/old.xml" cases/carrier-syn.case >/dev/null
+row 'neither does a wrong option' 2 err 'no such option' bash -c "\"\$0\" check --junit \"\$1\" --nonsense x || { status=\$?; grep -q 'errors=\"1\"' \"\$1\" && exit \$status; }" "$toa" "$scratch/old.xml"
+cp cases/carrier-syn.case "$scratch/taken.case"
+row 'a case that is taken for the report stays one' 2 err 'no case named' "$toa" check --junit "$scratch/taken.case"
+row '... as it was' 0 out '' cmp cases/carrier-syn.case "$scratch/taken.case"
 row 'JUnit to standard output is all that is there' 1 out '<failure message="' "$toa" check --junit - "$scratch/b"
 python3 -c 'import sys, xml.dom.minidom as xml; xml.parse(sys.argv[1])' "$scratch/out" 2>"$scratch/other"
 verdict '... so that it is XML' "$([ $? -eq 0 ] && echo true || echo false)"
