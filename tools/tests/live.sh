@@ -268,7 +268,10 @@ row 'and captures on' 0 '^100 known$' "${connections[@]}" 12001 100 ask
 stop TERM
 start capture -i lo --server any:8080 -w new/all.pcap --json
 "${connections[@]}" 10001 50 >/dev/null
-sleep 0.3
+for _ in {1..100}; do
+    ! grep -q '"frame":100,' daemon.out || break
+    sleep 0.05
+done
 stop INT
 row 'a capture ends cleanly' 0 '^0$' echo "$ended"
 row 'its lines are those of a replay' 0 '"event":"learn","frame":100,' cat daemon.out

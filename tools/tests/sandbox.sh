@@ -16,6 +16,21 @@ if ! strace -o /dev/null true 2>/dev/null; then
     exit 77
 fi
 
+# A kernel without landlock, or one that refuses it, is told of; COMMAND fails soon, for want of an interface.
+for command in "serve --server any:8080 --listen 127.0.0.1:0" capture "doctor --server any:8080 --seconds 1"; do
+    for why in ENOSYS EPERM EOPNOTSUPP; do
+        # shellcheck disable=SC2086
+        timeout 60 strace -f -qq -o /dev/null -e "inject=landlock_create_ruleset:error=$why" \
+            "$toa" $command -i no-such0 >"$scratch/said" 2>&1 </dev/null
+        if grep -q 'no-such0' "$scratch/said" && grep -q 'has no landlock' "$scratch/said"; then
+            continue
+        fi
+        printf 'FAILED: without landlock (%s), %s says so\n' "$why" "$command"
+        cat "$scratch/said"
+        exit 1
+    done
+done
+
 # With -D the daemon keeps the process number that signals are sent to.
 cat >"$scratch/toa" <<SH
 #!/bin/sh
