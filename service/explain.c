@@ -68,7 +68,7 @@ const char *toa_explain_advice(const toa_answer *answer)
         [TOA_DUPLICATE] = "Duplicates = first for LVS and DPVS, last for load balancers that "
                           "append.",
         [TOA_CONFLICT] = "A client writes the option itself. The load balancer should take it off; "
-                         "see docs/SECURITY.md.",
+                         "see /usr/share/doc/toa/SECURITY.md.",
         [TOA_MIDSTREAM] = "The SYN was before the capture, or came another way. Midstream = accept "
                           "believes it, for traffic of which only a part is seen.",
         [TOA_CAPTURE_DROPS] = "Raise Buffer. toa ctl stats has the kernel drops.",

@@ -116,7 +116,7 @@ const cli_option cli_options[] = {
      "read the configuration, print it, and end"},
     {"control", 0, "PATH", OFFER_FILES, GROUP_RUN, SERVE, "listen there for 'toa ctl'"},
     {"user", 0, "NAME", OFFER_NOTHING, GROUP_RUN, RIGHTS | (RIGHTS == 0 ? 0 : CTL),
-     "go on as this user, when started as root; default nobody"},
+     "go on as this user, when started as root; default nobody (ctl: the owner of the socket)"},
     {"sandbox", 0, "no", "yes no", GROUP_RUN, RIGHTS,
      "do not give up the system calls that are not needed"},
     {"log", 0, NULL, OFFER_NOTHING, GROUP_OUTPUT, RUN,

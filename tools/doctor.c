@@ -104,7 +104,7 @@ static const struct {
      "a load balancer that Trust does not name, or somebody who forges them"},
     {"toa_frames_total{verdict=\"conflict\"}", "conflicts",
      "segments named another client than their handshake",
-     "clients write the option themselves: docs/SECURITY.md"},
+     "clients write the option themselves: /usr/share/doc/toa/SECURITY.md"},
     {"toa_frames_total{verdict=\"midstream\"}", "midstream",
      "options came outside of a handshake, and were not believed",
      "are SYNs captured, too? They may come another way"},
