@@ -185,7 +185,8 @@ static void correct_at(int fd, const place *at, bool accepted)
     int before = errno;
     preload_address from = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t len = *at->len;
-    if (len <= at->room && len <= sizeof from) {
+    socklen_t room = at->room;
+    if (len <= room && len <= sizeof from) {
         memcpy(&from, at->address, len);
     } else {
         len = sizeof from;
@@ -193,7 +194,7 @@ static void correct_at(int fd, const place *at, bool accepted)
     }
     errno = before;
     correct(fd, &from, accepted);
-    preload_hand_out(&from, len, at->address, &(socklen_t){at->room});
+    preload_hand_out(&from, len, at->address, &room);
 }
 
 static int accept_corrected(int got, int listener, const place *at)
