@@ -71,7 +71,11 @@ static void on_state(void *context, toa_live_error error, const char *text)
                        : good                          ? "goes on"
                                                        : toa_live_error_text(error);
     (void)context;
-    toa_say_state(good, "capture: %s", what);
+    if (error == TOA_LIVE_PART) {
+        toa_complain("capture: %s", what); /* another one's would not be in place of it */
+    } else {
+        toa_say_state(good, "capture: %s", what);
+    }
 }
 
 /* ---- For the core ---------------------------------------------------------------------------- */
