@@ -44,6 +44,7 @@ static bool read_config(const char *text, size_t len, toa_service_config *out,
 
 static void check_limits(const toa_service_config *config)
 {
+    static const uint8_t loopback6[16] = {[15] = 1};
     toa_dialects dialects;
     toa_config_dialects(&config->capture, &dialects);
     toa_config engine = toa_config_engine(&config->capture, &dialects);
@@ -51,7 +52,7 @@ static void check_limits(const toa_service_config *config)
     demand(config->n_listen != 0, "it listens nowhere");
     for (size_t i = 0; i < config->n_listen; i++) {
         const toa_endpoint *at = &config->listen[i];
-        bool loopback = at->version == 4 ? at->ip[0] == 127 : at->ip[0] == 0 && at->ip[15] == 1;
+        bool loopback = at->version == 4 ? at->ip[0] == 127 : memcmp(at->ip, loopback6, 16) == 0;
         demand(loopback || config->n_allow != 0, "everybody may ask from anywhere");
     }
 }
