@@ -19,7 +19,7 @@ bool ctl_is_whole(const toa_buffer *answer);
 ctl_result ctl_exchange(const char *path, const char *text, size_t len, int patience_ms,
                         toa_buffer *answer, const char **why);
 
-/* Who else than root owns this socket, and so may open it: a user's name; "": nobody is known. */
+/* For root: who else owns this socket, and so may open it, by name; "": nobody is known. */
 const char *ctl_owner(const char *path);
 
 /* Whether who runs this may open the socket, or it is not there yet. */
