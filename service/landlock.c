@@ -49,14 +49,19 @@ static ruleset all_of(long version)
     return all;
 }
 
-/* Allows this much in a directory and below. What cannot be found now is nothing that this process
- * could use later. */
+/* Nothing that this process could use later. */
+static bool is_out_of_reach(int why)
+{
+    return why == ENOENT || why == ENOTDIR || why == EACCES || why == ELOOP;
+}
+
+/* Allows this much in a directory and below. */
 static int allow(int fd, const ruleset *all, const char *directory, uint64_t access)
 {
     struct landlock_path_beneath_attr rule = {.allowed_access = access & all->fs};
     rule.parent_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (rule.parent_fd < 0) {
-        return 0;
+        return is_out_of_reach(errno) ? 0 : -errno;
     }
     long wrong = syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
     int why = wrong == 0 ? 0 : -errno;

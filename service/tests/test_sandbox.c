@@ -557,6 +557,26 @@ static void says_what_is_not_there(void **state)
     apart(goes_on_when_refused);
 }
 
+/* One descriptor is left, for the rules, and none for what they are about. */
+static bool is_not_half_shut_in(void)
+{
+    const struct row row = {.capture = true};
+    char text[256] = "";
+    int next = dup(STDERR_FILENO);
+    const struct rlimit limit = {.rlim_cur = (rlim_t)next + 1, .rlim_max = (rlim_t)next + 1};
+    (void)close(next);
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 && !enter(&row, text, sizeof text) &&
+           strstr(text, "cannot enter the sandbox: landlock: Too many open files") != NULL;
+}
+
+static void says_that_descriptors_are_short(void **state)
+{
+    (void)state;
+    if (has_landlock()) {
+        apart(is_not_half_shut_in);
+    }
+}
+
 /* ---- What is there --------------------------------------------------------------------------- */
 
 static const char *const directories[] = {"conf", "target", "other", "record", "run"};
@@ -614,6 +634,7 @@ int main(void)
         cmocka_unit_test(reads_a_configuration_that_was_replaced),
         cmocka_unit_test(says_why_not),
         cmocka_unit_test(says_what_is_not_there),
+        cmocka_unit_test(says_that_descriptors_are_short),
     };
     return cmocka_run_group_tests_name("sandbox", tests, setup, teardown);
 }
