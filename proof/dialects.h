@@ -1,5 +1,4 @@
-/* Any dialects that toa_dialects_add_row can have made: dialects_add.c proves that it keeps this.
- */
+/* Which rows toa_dialects_add_row takes: dialects_row.c proves that it is these. */
 #ifndef TOA_PROOF_DIALECTS_H
 #define TOA_PROOF_DIALECTS_H
 

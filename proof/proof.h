@@ -42,4 +42,18 @@ static inline bool endpoint_same(const toa_endpoint *a, const toa_endpoint *b)
     return same;
 }
 
+/* As toa/parser.h promises them: what a version does not have is 0. */
+static inline toa_endpoint any_endpoint(void)
+{
+    toa_endpoint endpoint = nondet_endpoint();
+    size_t ip_len = endpoint.version == 6 ? 16 : endpoint.version == 4 ? 4 : 0;
+    ASSUME(endpoint.version == 0 || ip_len != 0);
+    ASSUME(endpoint.has_port <= 1 && (endpoint.has_port == 1 || endpoint.port == 0));
+    ASSUME(endpoint.version != 0 || endpoint.has_port == 0);
+    for (size_t i = 0; i < 16; i++) {
+        ASSUME(i < ip_len || endpoint.ip[i] == 0);
+    }
+    return endpoint;
+}
+
 #endif

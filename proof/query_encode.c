@@ -1,5 +1,5 @@
 /*
- * Any question at all: it is written as bytes that are read as the same question, or it is 0 and
+ * Any question at all: each byte that docs/PROTOCOL.md says is what it says there, or it is 0 and
  * nothing is written.
  */
 #include "../engine/query.c"
@@ -34,12 +34,41 @@ static bool has_room(const toa_query *query)
            (is_none(&query->server) || has_ends(&query->server));
 }
 
+/* Of a number's bytes in network order, the one that has `behind` behind it. */
+static uint8_t byte_of(uint32_t number, size_t behind)
+{
+    return (uint8_t)(number >> 8 * behind);
+}
+
+/* What stands there in version 1. */
+static uint8_t byte_1(const toa_query *query, size_t at)
+{
+    return at < 4   ? byte_of(query->id, 3 - at)
+           : at < 8 ? query->fake.ip[at - 4]
+                    : byte_of(query->fake.port, 9 - at);
+}
+
+/* Likewise in version 2. */
+static uint8_t byte_2(const toa_query *query, size_t at)
+{
+    const uint8_t head[] = {0x54, 0x4f, 0x41, 2};
+    const uint8_t ones[] = {1, query->fake.version, query->server.version, 0};
+    return at < 4    ? head[at]
+           : at < 8  ? byte_of(query->id, 7 - at)
+           : at < 12 ? ones[at - 8]
+           : at < 14 ? byte_of(query->wait_ms, 13 - at)
+           : at < 16 ? byte_of(query->fake.port, 15 - at)
+           : at < 32 ? query->fake.ip[at - 16]
+           : at < 34 ? byte_of(query->server.port, 33 - at)
+           : at < 50 ? query->server.ip[at - 34]
+                     : 0;
+}
+
 void harness(void)
 {
     const toa_query query = nondet_query();
     uint8_t before[TOA_DATAGRAM_MAX];
     uint8_t bytes[TOA_DATAGRAM_MAX];
-    toa_query read;
 
     for (size_t i = 0; i < TOA_DATAGRAM_MAX; i++) {
         before[i] = bytes[i] = nondet_u8();
@@ -47,11 +76,9 @@ void harness(void)
     const size_t len = toa_query_encode(&query, bytes);
     const size_t any = any_upto(TOA_DATAGRAM_MAX - 1);
     ASSERT(len == (!has_room(&query) ? 0 : query.version == 1 ? 10 : 80));
-    ASSERT(any < len || bytes[any] == before[any]);
-    if (len == 0) {
-        return;
+    if (any >= len) {
+        ASSERT(bytes[any] == before[any]);
+    } else {
+        ASSERT(bytes[any] == (len == 10 ? byte_1(&query, any) : byte_2(&query, any)));
     }
-    ASSERT(toa_query_decode(bytes, len, &read) == TOA_FOUND);
-    ASSERT(read.version == query.version && read.id == query.id && read.wait_ms == query.wait_ms);
-    ASSERT(endpoint_same(&read.fake, &query.fake) && endpoint_same(&read.server, &query.server));
 }

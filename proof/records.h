@@ -7,20 +7,6 @@
 
 toa_record nondet_record(void);
 
-/* As toa/parser.h promises them: what a version does not have is 0. */
-static inline toa_endpoint any_endpoint(void)
-{
-    toa_endpoint endpoint = nondet_endpoint();
-    size_t ip_len = endpoint.version == 6 ? 16 : endpoint.version == 4 ? 4 : 0;
-    ASSUME(endpoint.version == 0 || ip_len != 0);
-    ASSUME(endpoint.has_port <= 1 && (endpoint.has_port == 1 || endpoint.port == 0));
-    ASSUME(endpoint.version != 0 || endpoint.has_port == 0);
-    for (size_t i = 0; i < 16; i++) {
-        ASSUME(i < ip_len || endpoint.ip[i] == 0);
-    }
-    return endpoint;
-}
-
 static inline toa_record any_record(void)
 {
     toa_record record = nondet_record();

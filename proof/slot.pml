@@ -1,5 +1,5 @@
 /*
- * A slot's sequence count (engine/record.c), under the memory model of C11 and not of one machine.
+ * A slot's sequence count (engine/record.h), under the memory model of C11 and not of one machine.
  *
  * One writer stores, so all stores have one order: the log. A load may return any store to its place
  * from the one that the reader knows of on, however old; an acquire load of a release store makes
@@ -86,7 +86,7 @@ inline load(at, out, is_acquire)
     }
 }
 
-/* toa_slot_read */
+/* toa_slot_copy */
 proctype reader()
 {
     byte known = PER_WRITE - 1;
