@@ -117,6 +117,7 @@ if [ "$(id -u)" -eq 0 ]; then
     kill "$exporter"
     wait "$exporter"
     exporter=
+    rm "$scratch/exporter.err" # or its address would be taken for the next one's
     row 'one that may not open it ends' 4 'not allowed for who this is' \
         timeout 10 "$toa" ctl -s "$scratch/run/s" metrics --listen 127.0.0.1:0 --user nobody
     kill "$second"
@@ -136,7 +137,7 @@ for _ in range(100):
             pass
 PY
 python3 "$scratch/reload.py" "$scratch/s"
-sleep 1.2
+wait_for 'messages were left out' "$scratch/daemon.err"
 row 'what was left out is told when nothing more comes' 0 ': [0-9]+ messages were left out$' tail -n 1 "$scratch/daemon.err"
 
 # ---- Clients that do not behave
@@ -187,7 +188,7 @@ else
     echo 'SKIPPED: no promtool: the metrics are NOT checked by it'
 fi
 kill -STOP "$daemon"
-row 'when the service hangs, toa_up is 0, before Prometheus gives up' 0 '^toa_up 0$' timeout 6 "${get[@]}" "$url"
+row 'when the service hangs, toa_up is 0, before Prometheus gives up' 0 '^toa_up 0$' timeout 9 "${get[@]}" "$url"
 kill -CONT "$daemon"
 stop
 row 'without the service, toa_up is 0' 0 '^toa_up 0$' "${get[@]}" "$url"
