@@ -291,7 +291,6 @@ static void contradict(passage *at)
     }
     at->event->former = record_mapping(record);
     record->state |= RECORD_CONTRADICTED;
-    record_store(at);
 }
 
 /* What the options of a segment come to where no TOA counts. */

@@ -504,7 +504,8 @@ static struct row rule[] = {
     {"FIN and RST never teach", "",
      "0 syn 100 = open; 1 fin 101 A = close; 1 ask = midstream;"
      "0 syn f2 100 = open; 1 rst f2 101 A = close; 1 ask f2 = midstream;"
-     "0 syn f3 100 = open; 1 fin f3 101 ! = close; 1 ask f3 = malformed"},
+     "0 syn f3 100 = open; 1 fin f3 101 ! = close; 1 ask f3 = malformed;"
+     "0 syn f4 100 = open; 1 fin f4 101 x = close; 1 ask f4 = midstream"},
     {"a FIN with a TOA behind the handshake says nothing of why none came", "",
      "0 syn 100 = open; 1 ack 101 = no_option; 2 fin 101 A = close; 2 ask = no_option free=40"},
     {"nothing teaches after FIN, and what came is the reason", "trust",
