@@ -121,9 +121,6 @@ static bool agrees(const toa_check_answer *check, const toa_answer *answer)
         return false;
     }
     const toa_answer *said = &check->recorded.answer;
-    if (check->broken) {
-        return false;
-    }
     if (said->word == TOA_CAPTURE_DROPS) { /* instead of what the engine would have said */
         return toa_word_may_change(reply.answer.word);
     }
@@ -138,9 +135,6 @@ static bool agrees_with_before(const toa_queries *queries, const toa_check_answe
                                const question *asked, toa_time until)
 {
     const toa_answer *said = &check->recorded.answer;
-    if (check->broken) {
-        return false;
-    }
     if (asked->then.word == TOA_EXPIRED && asked->then.age <= TOA_QUERIES_TOLERANCE &&
         toa_endpoint_equal(&asked->then.former.client, &said->mapping.client)) {
         return true;
@@ -317,11 +311,12 @@ static void on_reply(toa_queries *queries, const toa_datagram *datagram, toa_mom
     asked->n_unanswered -= asked->n_unanswered != 0;
     if (check.broken) {
         memset(&check.recorded, 0, sizeof check.recorded);
-    }
-    if (agrees(&check, &check.answer) || agrees(&check, &asked->then) ||
-        agrees_with_before(queries, &check, asked, in_time ? now : toa_time_after(asked->at))) {
+        judge(queries, moment, &check, false);
+    } else if (agrees(&check, &check.answer) || agrees(&check, &asked->then) ||
+               agrees_with_before(queries, &check, asked,
+                                  in_time ? now : toa_time_after(asked->at))) {
         judge(queries, moment, &check, true);
-    } else if (check.broken || !in_time) {
+    } else if (!in_time) {
         judge(queries, moment, &check, false);
     } else {
         put_off(queries, moment, &check, now);
